@@ -1,0 +1,1 @@
+#include "volstream.h"

@@ -1,0 +1,4 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The only extension module: checks buffers, releases the GIL, turns status codes into exceptions."""
+
+include "native/status.pxi"
