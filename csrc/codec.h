@@ -57,6 +57,9 @@ struct Codec {
     vs_codec_info info;
     Decode decode; // null if it is not built in
     Probe probe;   // null if the encoding has no signature
+    // True if three components arrive as RGB whatever the photometric interpretation says of the stored ones: a DCT
+    // JPEG tells by its own markers (JFIF, Adobe, component ids) what was stored. The sink then converts nothing.
+    bool gives_rgb = false;
 };
 
 // One object a codec file; frame.cpp lists them in the order of vs_codec.
