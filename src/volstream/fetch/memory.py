@@ -1,0 +1,115 @@
+"""Images that are in memory already: bytes of Part 10 files, pydicom datasets, members of zip archives."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from volstream.errors import DamagedError, ResourceError, SourceError, UsageError, VolstreamError
+from volstream.fetch.source import Budget, Fetched
+from volstream.headers.part10 import read_records
+from volstream.records import FrameRecord, Payload
+
+# Archives are unpacked into memory. What deflate makes of real images stays far below the ratio; single all-zero
+# slices do not, so it is asked of the archive as a whole and only once that is large.
+ARCHIVE_BYTES = 8 << 30
+ARCHIVE_RATIO = 200
+SMALL_ARCHIVE_BYTES = 256 << 20
+
+
+class MemorySource:
+    """Datasets, or the bytes of files."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self.address = f"{len(items)} images in memory"
+        self.skipped: list[tuple[str, str]] = []
+        self._items = items
+
+    async def records(self) -> list[FrameRecord]:
+        return await asyncio.to_thread(self._read)
+
+    async def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncIterator[Fetched]:
+        for record in wanted:
+            yield record, payload_of(record)
+
+    async def close(self) -> None:
+        self._items = []
+
+    def _read(self) -> list[FrameRecord]:
+        self.skipped.clear()
+        records: list[FrameRecord] = []
+        for index, item in enumerate(self._items):
+            name = f"memory:{index}"
+            try:
+                data = item if isinstance(item, (bytes, bytearray, memoryview)) else encode(item)
+                new = read_records(data, address=name)
+            except VolstreamError as error:
+                raise error.located(address=name) from None
+            if not new:
+                self.skipped.append((name, "holds no pixel data"))
+            records.extend(new)
+        if not records:
+            raise SourceError("none of them holds pixel data", address=self.address)
+        return records
+
+
+def payload_of(record: FrameRecord) -> Payload | VolstreamError:
+    """The payload of a frame that needs no request."""
+    if record.location is None:
+        return SourceError("the frame has no data", uid=record.uid, address=record.address)
+    return Payload(record.location, record.transfer_syntax)
+
+
+def encode(dataset: Any) -> bytes:
+    """A dataset as the bytes of a file, so that there is one reader of headers only."""
+    from pydicom import dcmwrite
+
+    buffer = io.BytesIO()
+    try:
+        dcmwrite(buffer, dataset, enforce_file_format=bool(getattr(dataset, "file_meta", None)))
+    except (ValueError, AttributeError, TypeError, NotImplementedError) as error:
+        raise UsageError(f"the dataset cannot be written: {error}", uid=dataset.get("SOPInstanceUID")) from error
+    return buffer.getvalue()
+
+
+def read_zip(path: str, skipped: list[tuple[str, str]]) -> list[FrameRecord]:
+    """The images of a zip archive; members that are none are added to `skipped`."""
+    records: list[FrameRecord] = []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            _check_size(path, members)
+            for member in sorted(members, key=lambda member: member.filename):
+                if member.filename.rpartition("/")[2].upper() == "DICOMDIR":
+                    continue
+                # zipfile never hands out more than the size that was just checked.
+                data = archive.read(member)
+                name = f"{path}/{member.filename}"
+                try:
+                    new = read_records(data, address=name)
+                except VolstreamError as error:
+                    if data[128:132] == b"DICM":
+                        raise error.located(address=name) from None
+                    skipped.append((name, error.message))
+                    continue
+                if not new:
+                    skipped.append((name, "holds no pixel data"))
+                records.extend(new)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise DamagedError(f"the archive is damaged: {error}", address=path) from error
+    except (RuntimeError, NotImplementedError) as error:  # encrypted; a compression zipfile does not know
+        raise SourceError(f"the archive cannot be read: {error}", address=path) from error
+    except OSError as error:
+        raise SourceError(f"cannot read the archive: {error.strerror}", address=path) from error
+    return records
+
+
+def _check_size(path: str, members: list[zipfile.ZipInfo]) -> None:
+    total = sum(member.file_size for member in members)
+    packed = sum(member.compress_size for member in members)
+    if total > ARCHIVE_BYTES or (total > SMALL_ARCHIVE_BYTES and total > ARCHIVE_RATIO * packed):
+        raise ResourceError(f"the archive claims {total} bytes in {packed}; refused", address=path)
