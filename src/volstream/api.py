@@ -1,0 +1,170 @@
+"""`load`, `open` and `attach`: the rooms composed into what users call."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable, Generator
+from typing import Any, cast
+
+from .engine.pipeline import EngineOptions
+from .errors import UsageError, ValueRangeError
+from .fetch.source import FetchOptions, open_source
+from .loop import LoopThread
+from .plan import PlanOptions
+from .session import Session
+from .store.segment import Segment
+from .store.volume import Volume
+
+log = logging.getLogger("volstream")
+
+#: True, or a function of (slices done, slices in all).
+Progress = bool | Callable[[int, int], None]
+
+_GROUPS = (PlanOptions, FetchOptions, EngineOptions)
+
+
+def load(source: Any, *, on_error: str = "raise", progress: Progress = False, **options: Any) -> Volume:
+    """Load a series, and return its volume when every slice is in place.
+
+    source: a DICOMweb series URL; a list of imageIds (`wadors:`, `wadouri:`, `dicomfile:`); a folder, glob, list of
+        files, zip; datasets or bytes in memory.
+    on_error: "raise" (default) raises the first slice's error (its `others` has the rest); "fill" leaves the fill
+        value in slices that failed: see `volume.errors` and `volume.states`.
+    progress: True for a progress bar, or a function of (done, total).
+    options: any field of `PlanOptions`, `FetchOptions` and `EngineOptions`.
+
+    `volume.array` is (k, j, i) or (t, k, j, i), colour last, in `volume.units`; `volume.affine` maps (i, j, k, 1) to
+    LPS mm (PS3.3 C.7.6.2). Where the dtype chosen from the headers turns out too narrow for the voxels, the series is
+    loaded again with a wider one.
+    Raises SourceError, ProtocolError, GeometryError, UnsupportedError, DamagedError, ResourceError, UsageError.
+    """
+    if on_error not in ("raise", "fill"):
+        raise UsageError(f"on_error must be 'raise' or 'fill', not {on_error!r}")
+    volume = _open(source, options)
+    try:
+        _wait(volume, progress)
+        errors = list(volume.errors.values())
+        if options.get("dtype") is None and any(isinstance(error, ValueRangeError) for error in errors):
+            log.info("voxels exceed %s: loading again as int32", volume.dtype)
+            volume.close()
+            return load(source, on_error=on_error, progress=progress, **options | {"dtype": "int32"})
+        if errors and on_error == "raise":
+            errors[0].others = tuple(errors[1:])
+            raise errors[0]
+        volume.finish()
+    except BaseException:
+        volume.close()
+        raise
+    return volume
+
+
+def open(source: Any, **options: Any) -> Volume:
+    """Open a series for streaming: back as soon as its headers are in, while the slices arrive.
+
+    Use it as a context manager; leaving it stops the load and releases everything. Under asyncio,
+    `async with volstream.open(source) as volume` loads on the running loop. Options as for `load`.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _open(source, options)
+    # A notebook has a running loop too, and may use any of the forms.
+    return cast(Volume, Opening(source, options))
+
+
+def attach(name: str) -> Volume:
+    """Another process's volume, live and without a copy; `name` is its `volume.name`. Raises SegmentError."""
+    return Volume(Segment.attach(name), None)
+
+
+class Opening:
+    """What `open` returns under a running event loop: `async with` and `await` load on that loop, everything else
+    turns it into a volume that loads on a loop of its own."""
+
+    def __init__(self, source: Any, options: dict[str, Any]) -> None:
+        self._source = source
+        self._options = options
+        self._volume: Volume | None = None
+
+    async def _aopen(self) -> Volume:
+        if self._volume is None:
+            session = _session(self._source, self._options, None)
+            try:
+                self._volume = await session.open()
+            except BaseException:
+                await session.aclose()
+                raise
+            session.start()
+        return self._volume
+
+    def __await__(self) -> Generator[Any, None, Volume]:
+        return self._aopen().__await__()
+
+    async def __aenter__(self) -> Volume:
+        return await (await self._aopen()).__aenter__()
+
+    async def __aexit__(self, *exception: Any) -> None:
+        assert self._volume is not None
+        await self._volume.__aexit__(*exception)
+
+    def _resolve(self) -> Volume:
+        if self._volume is None:
+            self._volume = _open(self._source, self._options)
+        return self._volume
+
+    def __enter__(self) -> Volume:
+        return self._resolve().__enter__()
+
+    def __exit__(self, *exception: Any) -> None:
+        self._resolve().__exit__(*exception)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._resolve(), name)
+
+
+def _open(source: Any, options: dict[str, Any]) -> Volume:
+    thread = LoopThread()
+    try:
+        session = _session(source, options, thread)
+        try:
+            volume = thread.run(session.open())
+        except BaseException:
+            thread.run(session.aclose())
+            raise
+        session.start()
+    except BaseException:
+        thread.close()
+        raise
+    return volume
+
+
+def _session(source: Any, options: dict[str, Any], thread: LoopThread | None) -> Session:
+    plan, fetch, engine = split_options(options)
+    return Session(open_source(source, fetch), plan, engine, thread)
+
+
+def split_options(options: dict[str, Any]) -> tuple[PlanOptions, FetchOptions, EngineOptions]:
+    """Keyword arguments to the three option classes; an unknown one is a UsageError that lists what there is."""
+    fields = {group: {field.name for field in dataclasses.fields(group)} for group in _GROUPS}
+    unknown = sorted(set(options) - set().union(*fields.values()))
+    if unknown:
+        known = ", ".join(sorted(set().union(*fields.values())))
+        raise UsageError(f"unknown option {', '.join(unknown)}; there are: {known}")
+    made = [group(**{name: options[name] for name in names & set(options)}) for group, names in fields.items()]
+    return cast(tuple[PlanOptions, FetchOptions, EngineOptions], tuple(made))
+
+
+def _wait(volume: Volume, progress: Progress) -> None:
+    """Until every slice is there or failed."""
+    if progress is False:
+        for _ in volume.events():
+            pass
+        return
+    from .progress import report
+
+    report(volume, progress)
+
+
+

@@ -1,0 +1,137 @@
+"""One frame: encoded bytes, or a file range, to voxels at a slice's place.
+
+The native core does it wherever it has the codec. What it lacks (`UnsupportedError`) goes to pydicom's plugins,
+which hold the GIL and therefore run in child processes.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from .. import _native
+from ..errors import DamagedError, UnsupportedError
+from ..records import FileRange, FrameRecord, Payload, PixelFormat, Rescale
+from ..syntaxes import IMPLICIT, SYNTAXES
+
+
+class Job(NamedTuple):
+    """Everything needed to put one frame in its place."""
+
+    index: int
+    record: FrameRecord
+    payload: Payload
+    rescale: Rescale
+
+
+class Task(NamedTuple):
+    """A job without its record: plain values only, so that it can cross to another process."""
+
+    spec: dict[str, Any]
+    data: Any
+    transfer_syntax: str
+    offset: int
+    dtype: str
+
+
+@lru_cache(maxsize=1)
+def native_codecs() -> frozenset[str]:
+    """Names of the codecs that are built in."""
+    return frozenset(row["name"] for row in _native.codecs() if row["origin"] != "absent")
+
+
+def codec_of(transfer_syntax: str) -> str:
+    """The codec a transfer syntax names; a file without one is implicit little endian (PS3.5 section 10.1)."""
+    syntax = SYNTAXES.get(transfer_syntax or IMPLICIT)
+    if syntax is None:
+        raise UnsupportedError(f"unknown transfer syntax {transfer_syntax}")
+    return syntax.codec
+
+
+@lru_cache(maxsize=4096)
+def spec_fields(pixel: PixelFormat, rescale: Rescale, codec: str, first_bit: int) -> dict[str, Any]:
+    """The keyword arguments of `_native.FrameSpec`."""
+    table = pixel.palette if pixel.photometric == "PALETTE COLOR" else rescale.table
+    fields: dict[str, Any] = {
+        "codec": codec,
+        "rows": pixel.rows,
+        "columns": pixel.columns,
+        "bits_allocated": pixel.bits_allocated,
+        "bits_stored": pixel.bits_stored,
+        "high_bit": pixel.high_bit,
+        "pixel_representation": pixel.pixel_representation,
+        "samples_per_pixel": pixel.samples_per_pixel,
+        "planar_configuration": pixel.planar_configuration,
+        "photometric": pixel.photometric,
+        "is_float": pixel.is_float,
+        "slope": rescale.slope,
+        "intercept": rescale.intercept,
+        "first_bit": first_bit,
+    }
+    if table is not None:
+        fields |= {"table": table.entries, "table_first": table.first, "table_channels": table.channels}
+    return fields
+
+
+@lru_cache(maxsize=4096)
+def _native_spec(pixel: PixelFormat, rescale: Rescale, codec: str, first_bit: int) -> _native.FrameSpec:
+    return _native.FrameSpec(**spec_fields(pixel, rescale, codec, first_bit))
+
+
+def first_bit(job: Job) -> int:
+    """Where a 1-bit frame starts in its first byte: frames of one object follow each other without padding
+    (PS3.5 section 8.1.1), those of a DICOMweb answer start at a byte."""
+    record, pixel = job.record, job.record.pixel
+    if pixel.bits_allocated != 1 or record.location is None:
+        return 0
+    return record.frame * pixel.rows * pixel.columns * pixel.samples_per_pixel % 8
+
+
+def decode_native(job: Job, target: Any, slice_bytes: int, dtype: str) -> tuple[float, float]:
+    """Decode in this process without the GIL; (minimum, maximum) of the voxels written."""
+    codec = codec_of(job.payload.transfer_syntax)
+    if codec not in native_codecs():
+        raise UnsupportedError(f"no built-in decoder for {SYNTAXES[job.payload.transfer_syntax].name}")
+    spec = _native_spec(job.record.pixel, job.rescale, codec, first_bit(job))
+    data = job.payload.data
+    if isinstance(data, FileRange):
+        return _native.decode_file(spec, data.path, data.ranges, target, job.index * slice_bytes, dtype)
+    return _native.decode(spec, data, target, job.index * slice_bytes, dtype)
+
+
+def task_of(job: Job, slice_bytes: int, dtype: str) -> Task:
+    """The same job for a child process."""
+    spec = spec_fields(job.record.pixel, job.rescale, codec_of(job.payload.transfer_syntax), first_bit(job))
+    data = tuple(job.payload.data) if isinstance(job.payload.data, FileRange) else job.payload.data
+    return Task(spec, data, job.payload.transfer_syntax, job.index * slice_bytes, dtype)
+
+
+def run_task(task: Task, target: Any) -> tuple[float, float]:
+    """What a child process does: the native core, or pydicom's plugins where that has no decoder."""
+    from_file = isinstance(task.data, tuple)
+    if task.spec["codec"] in native_codecs():
+        spec = _native.FrameSpec(**task.spec)
+        try:
+            if from_file:
+                path, ranges = task.data
+                return _native.decode_file(spec, path, ranges, target, task.offset, task.dtype)
+            return _native.decode(spec, task.data, target, task.offset, task.dtype)
+        except UnsupportedError:  # e.g. 12-bit JPEG with libjpeg-turbo 2
+            if task.spec["codec"].startswith("raw"):
+                raise  # no plugin reads what we cannot
+    from .plugins import decode_stored
+
+    raw_spec, stored = decode_stored(task.spec, _read(task.data) if from_file else bytes(task.data), task.transfer_syntax)
+    return _native.decode(_native.FrameSpec(**raw_spec), stored, target, task.offset, task.dtype)
+
+
+def _read(data: tuple[str, tuple[tuple[int, int], ...]]) -> bytes:
+    path, ranges = data
+    parts = []
+    with open(path, "rb") as file:
+        for offset, length in ranges:
+            file.seek(offset)
+            parts.append(file.read(length))
+            if len(parts[-1]) != length:
+                raise DamagedError(f"the file ends {length - len(parts[-1])} bytes before its pixel data do", address=path)
+    return b"".join(parts)

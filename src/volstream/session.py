@@ -1,0 +1,121 @@
+"""One source being loaded into one volume: what stands behind a `Volume`'s control methods.
+
+A session lives on one event loop: the caller's, under asyncio, or a private one in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .engine.pipeline import EngineOptions, Pipeline
+from .errors import UsageError, VolstreamError
+from .loop import LoopThread
+from .plan import PlanOptions, build_plan
+from .store.segment import Segment
+from .store.volume import Volume
+
+if TYPE_CHECKING:
+    from .fetch.source import Source
+
+log = logging.getLogger("volstream")
+
+
+class Session:
+    """Loads `source`; `open` makes the volume, `start` begins to fill it. Implements `store.Controller`."""
+
+    def __init__(self, source: Source, plan: PlanOptions, engine: EngineOptions, thread: LoopThread | None) -> None:
+        self._source = source
+        self._plan_options = plan
+        self._engine_options = engine
+        self._thread = thread
+        self._pipeline: Pipeline | None = None
+        self._segment: Segment | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def open(self) -> Volume:
+        """Fetch the headers, decide what will be built, allocate it; nothing is fetched or decoded yet."""
+        self._loop = asyncio.get_running_loop()
+        records = await self._source.records()
+        plan = build_plan(records, self._plan_options)
+        self._segment = Segment.create(
+            plan.shape, plan.dtype, plan.metadata, slices=len(plan.slots), fill=plan.fill
+        )
+        self._pipeline = Pipeline(self._source, plan, self._segment, self._engine_options)
+        return Volume(self._segment, self, geometry=plan.geometry)
+
+    # Control: from any thread.
+
+    @property
+    def errors(self) -> Mapping[int, VolstreamError]:
+        return self._pipeline.errors if self._pipeline else {}
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def start(self) -> None:
+        self._call(self._start)
+
+    def cancel(self) -> None:
+        self._call(self._cancel)
+
+    def check_may_block(self) -> None:
+        """Waiting with blocking calls on the loop that loads would wait for ever."""
+        with contextlib.suppress(RuntimeError):
+            if asyncio.get_running_loop() is self._loop:
+                raise UsageError("this volume loads on the running event loop: use `await volume.wait_async()`")
+
+    def close(self) -> None:
+        """Stop loading, close the source, end the private loop. Called by `Volume.close`."""
+        if self._thread is not None:
+            try:
+                self._thread.run(self.aclose())
+            finally:
+                self._thread.close()
+        else:
+            self.check_may_block()
+            assert self._loop is not None
+            asyncio.run_coroutine_threadsafe(self.aclose(), self._loop).result()
+
+    async def aclose(self) -> None:
+        """The same on the session's own loop."""
+        self._cancel()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        await self._source.close()
+
+    # On the session's loop.
+
+    def _call(self, function: Any) -> None:
+        assert self._loop is not None
+        try:
+            running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is self._loop:
+            function()
+        else:
+            self._loop.call_soon_threadsafe(function)
+
+    def _start(self) -> None:
+        if not self.running:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="volstream-load")
+
+    def _cancel(self) -> None:
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        assert self._pipeline is not None and self._segment is not None
+        self._segment.set_activity("loading")
+        outcome = "cancelled"
+        try:
+            await self._pipeline.run()
+            outcome = "partial" if self._pipeline.errors else "complete"
+        finally:
+            self._segment.set_activity(outcome)
