@@ -12,7 +12,7 @@ from .engine.pipeline import EngineOptions
 from .errors import UsageError, ValueRangeError
 from .fetch.source import FetchOptions, open_source
 from .loop import LoopThread
-from .plan import PlanOptions
+from .plan import PlanOptions, VolumePlan
 from .session import Session
 from .store.segment import Segment
 from .store.volume import Volume
@@ -42,7 +42,7 @@ def load(source: Any, *, on_error: str = "raise", progress: Progress = False, **
     """
     if on_error not in ("raise", "fill"):
         raise UsageError(f"on_error must be 'raise' or 'fill', not {on_error!r}")
-    volume = _open(source, options)
+    volume, session = _open(source, options)
     try:
         _wait(volume, progress)
         errors = list(volume.errors.values())
@@ -53,7 +53,7 @@ def load(source: Any, *, on_error: str = "raise", progress: Progress = False, **
         if errors and on_error == "raise":
             errors[0].others = tuple(errors[1:])
             raise errors[0]
-        volume.finish()
+        session.close()  # the volume stays; loop and connections have done their work
     except BaseException:
         volume.close()
         raise
@@ -69,7 +69,7 @@ def open(source: Any, **options: Any) -> Volume:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return _open(source, options)
+        return _open(source, options)[0]
     # A notebook has a running loop too, and may use any of the forms.
     return cast(Volume, Opening(source, options))
 
@@ -111,7 +111,7 @@ class Opening:
 
     def _resolve(self) -> Volume:
         if self._volume is None:
-            self._volume = _open(self._source, self._options)
+            self._volume, _ = _open(self._source, self._options)
         return self._volume
 
     def __enter__(self) -> Volume:
@@ -124,7 +124,20 @@ class Opening:
         return getattr(self._resolve(), name)
 
 
-def _open(source: Any, options: dict[str, Any]) -> Volume:
+def inspect(source: Any, **options: Any) -> VolumePlan:
+    """What `load` would build: shape, dtype, geometry with its findings, one slot a slice. Reads headers only."""
+    thread = LoopThread()
+    try:
+        session = _session(source, options, thread)
+        try:
+            return thread.run(session.plan())
+        finally:
+            thread.run(session.aclose())
+    finally:
+        thread.close()
+
+
+def _open(source: Any, options: dict[str, Any]) -> tuple[Volume, Session]:
     thread = LoopThread()
     try:
         session = _session(source, options, thread)
@@ -137,7 +150,7 @@ def _open(source: Any, options: dict[str, Any]) -> Volume:
     except BaseException:
         thread.close()
         raise
-    return volume
+    return volume, session
 
 
 def _session(source: Any, options: dict[str, Any], thread: LoopThread | None) -> Session:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .engine.pipeline import EngineOptions, Pipeline
 from .errors import UsageError, VolstreamError
 from .loop import LoopThread
-from .plan import PlanOptions, build_plan
+from .plan import PlanOptions, VolumePlan, build_plan
 from .store.segment import Segment
 from .store.volume import Volume
 
@@ -36,17 +36,21 @@ class Session:
         self._segment: Segment | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
 
     async def open(self) -> Volume:
         """Fetch the headers, decide what will be built, allocate it; nothing is fetched or decoded yet."""
         self._loop = asyncio.get_running_loop()
-        records = await self._source.records()
-        plan = build_plan(records, self._plan_options)
+        plan = await self.plan()
         self._segment = Segment.create(
             plan.shape, plan.dtype, plan.metadata, slices=len(plan.slots), fill=plan.fill
         )
         self._pipeline = Pipeline(self._source, plan, self._segment, self._engine_options)
         return Volume(self._segment, self, geometry=plan.geometry)
+
+    async def plan(self) -> VolumePlan:
+        """What the headers ask for."""
+        return build_plan(await self._source.records(), self._plan_options)
 
     # Control: from any thread.
 
@@ -72,18 +76,21 @@ class Session:
 
     def close(self) -> None:
         """Stop loading, close the source, end the private loop. Called by `Volume.close`."""
-        if self._thread is not None:
-            try:
-                self._thread.run(self.aclose())
-            finally:
-                self._thread.close()
-        else:
+        if self._closed:
+            return
+        if self._thread is None:
             self.check_may_block()
             assert self._loop is not None
             asyncio.run_coroutine_threadsafe(self.aclose(), self._loop).result()
+            return
+        try:
+            self._thread.run(self.aclose())
+        finally:
+            self._thread.close()
 
     async def aclose(self) -> None:
         """The same on the session's own loop."""
+        self._closed = True
         self._cancel()
         if self._task is not None:
             await asyncio.wait([self._task])

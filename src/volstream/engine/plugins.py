@@ -4,6 +4,7 @@ core has no decoder for. Slow and correct; runs in child processes only."""
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,18 @@ def decode_stored(spec: dict[str, Any], data: bytes, transfer_syntax: str) -> tu
     }
     little = frame.astype(frame.dtype.newbyteorder("<"), copy=False)
     return raw, np.ascontiguousarray(little).tobytes()
+
+
+def available(transfer_syntax: str) -> tuple[str, ...]:
+    """Names of the installed packages that decode a transfer syntax here; empty if there is none."""
+    if transfer_syntax in _JPEG_XL:
+        return ("imagecodecs",) if find_spec("imagecodecs") else ()
+    from pydicom.pixels import get_decoder
+
+    try:
+        return tuple(get_decoder(transfer_syntax).available_plugins)
+    except NotImplementedError:
+        return ()
 
 
 def _pydicom(spec: dict[str, Any], data: bytes, transfer_syntax: str) -> tuple[Any, str]:
