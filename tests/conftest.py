@@ -1,0 +1,80 @@
+"""Every test leaves the machine as it found it: no thread, process, descriptor of ours, shared segment or event-loop
+error stays behind."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHM = Path("/dev/shm")
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real series; the test is skipped where there is none."""
+    folder = os.environ.get("VOLSTREAM_TEST_DATA")
+    if not folder:
+        pytest.skip("VOLSTREAM_TEST_DATA is not set: no real series to test with")
+    return Path(folder)
+
+
+class _LoopErrors(logging.Handler):
+    """Collects what asyncio reports as unhandled."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+def _segments() -> set[str]:
+    return {path.name for path in SHM.glob("volstream-*")} if SHM.is_dir() else set()
+
+
+def _threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.is_alive()}
+
+
+def _children() -> set[int]:
+    """Direct children of this process, by /proc; empty elsewhere than on Linux."""
+    children: set[int] = set()
+    for task in Path("/proc/self/task").glob("*/children"):
+        children |= {int(pid) for pid in task.read_text().split()}
+    return children
+
+
+def _settles(left: Callable[[], Any], seconds: float = 3.0) -> Any:
+    """What `left` still returns after a grace period; falsy once it returns nothing."""
+    end = time.monotonic() + seconds
+    while (rest := left()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return rest
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    threads, segments, children = _threads(), _segments(), _children()
+    handler = _LoopErrors()
+    logging.getLogger("asyncio").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("asyncio").removeHandler(handler)
+    from volstream.engine.children import pool
+
+    pool.close()
+    gc.collect()
+    assert not handler.messages, f"the event loop reported: {handler.messages}"
+    assert not _settles(lambda: _threads() - threads), "threads are left"
+    assert not _settles(lambda: _segments() - segments), "shared segments are left"
+    assert not _settles(lambda: _children() - children), "processes are left"
