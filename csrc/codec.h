@@ -35,7 +35,7 @@ struct Plane {
 
 class Sink {
 public:
-    // Row `y` from the top, one plane a component; each row once, in any order.
+    // Row `y` from the top, one plane a component; each row once, in any order. The samples need no alignment.
     virtual void row(uint32_t y, const Plane *planes) = 0;
 
 protected:
@@ -66,7 +66,8 @@ struct Codec {
 extern const Codec raw_codec, raw_be_codec, rle_codec, jpeg_codec, jpeg_lossless_codec, jpeg_ls_codec,
     jpeg_2000_codec, htj2k_codec;
 
-// Compares a codestream's header with the metadata before any decoding; throws VS_MISMATCH naming both.
+// Compares a codestream's header with the metadata before any decoding; throws VS_MISMATCH naming both. It may hold
+// fewer or more bits than BitsStored (the sink masks what is above), but not more than BitsAllocated.
 void check_codestream(const vs_codestream &stream, const Encoded &encoded);
 
 } // namespace vs

@@ -1,1 +1,151 @@
-#include "volstream.h"
+// The C interface: checks, picks the codec, and turns everything thrown into a status.
+#include "file.h"
+#include "place.h"
+#include "raw.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <limits>
+#include <new>
+
+namespace vs {
+namespace {
+
+const Codec *const codecs[] = {&raw_codec,           &raw_be_codec,  &rle_codec,       &jpeg_codec,
+                               &jpeg_lossless_codec, &jpeg_ls_codec, &jpeg_2000_codec, &htj2k_codec};
+static_assert(sizeof codecs / sizeof *codecs == VS_CODEC_COUNT, "one codec for each name");
+
+const Codec &codec_of(const vs_frame &frame) {
+    if (frame.codec >= VS_CODEC_COUNT)
+        fail(VS_BAD_ARGUMENT, "codec %u", frame.codec);
+    const Codec &codec = *codecs[frame.codec];
+    if (!codec.decode)
+        fail(VS_UNSUPPORTED, "the %s decoder is not built in", codec.info.name);
+    return codec;
+}
+
+// Runs `work` on a sink for the frame, once all that can be checked beforehand is.
+template <class Work>
+vs_status guarded(const vs_frame *frame, const vs_target *target, vs_result *result, Work work) noexcept {
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    *result = vs_result{nan, nan, {}};
+    const auto report = [result](vs_status status, const char *why) {
+        std::strncpy(result->message, why, sizeof result->message - 1);
+        return status;
+    };
+    try {
+        if (!frame || !target)
+            fail(VS_BAD_ARGUMENT, "no frame or no target");
+        const Codec &codec = codec_of(*frame);
+        check_frame(*frame);
+        check_target(*frame, *target);
+        Placer placer(*frame, *target, codec.gives_rgb);
+        work(codec, placer);
+        const Extent written = placer.finish();
+        result->minimum = written.minimum;
+        result->maximum = written.maximum;
+        return VS_OK;
+    } catch (const Error &error) {
+        return report(error.status, error.message);
+    } catch (const std::bad_alloc &) {
+        return report(VS_NO_MEMORY, "out of memory");
+    } catch (const std::exception &error) {
+        return report(VS_CORRUPT, error.what());
+    } catch (...) {
+        return report(VS_CORRUPT, "the decoder failed");
+    }
+}
+
+void decode_bytes(const Codec &codec, const vs_frame &frame, const uint8_t *data, size_t size, Sink &sink) {
+    if (!data || !size)
+        fail(VS_TRUNCATED, "no pixel data");
+    codec.decode({frame, data, size, reduced(frame.rows, frame.reduce), reduced(frame.columns, frame.reduce)}, sink);
+}
+
+// Bytes read from files, kept from frame to frame unless a frame was unusually large.
+class Block {
+public:
+    ~Block() {
+        if (bytes_.capacity() > keep)
+            std::vector<uint8_t>().swap(bytes_);
+    }
+    uint8_t *reserve(uint64_t size) {
+        if (size > std::numeric_limits<size_t>::max() / 2)
+            throw std::bad_alloc();
+        if (bytes_.size() < size)
+            bytes_.resize(static_cast<size_t>(size));
+        return bytes_.data();
+    }
+
+private:
+    static constexpr size_t keep = 32u << 20;
+    static thread_local std::vector<uint8_t> bytes_;
+};
+thread_local std::vector<uint8_t> Block::bytes_;
+
+uint64_t total(const File &file, const vs_range *ranges, size_t count) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count; ++i) {
+        const vs_range &range = ranges[i];
+        // Known before anything is allocated: a length from a damaged header never is.
+        if (range.offset > file.size() || range.length > file.size() - range.offset)
+            fail(VS_TRUNCATED, "the file has %llu bytes, the frame ends at byte %llu",
+                 static_cast<unsigned long long>(file.size()),
+                 static_cast<unsigned long long>(range.offset) + range.length);
+        sum += range.length;
+    }
+    return sum;
+}
+
+// Rows are read and placed a block at a time, while the block is in the cache.
+void stream_rows(const File &file, const vs_range &range, const vs_frame &frame, Sink &sink) {
+    constexpr uint64_t block_bytes = 128u << 10;
+    raw_check_size(frame, range.length);
+    const uint64_t row_bytes = raw_row_bytes(frame);
+    const auto rows = static_cast<uint32_t>(std::clamp<uint64_t>(block_bytes / row_bytes, 1, frame.rows));
+    Block block;
+    uint8_t *bytes = block.reserve(rows * row_bytes);
+    for (uint32_t y = 0; y < frame.rows; y += rows) {
+        const uint32_t count = std::min(rows, frame.rows - y);
+        file.read(range.offset + y * row_bytes, count * row_bytes, bytes);
+        raw_rows(frame, bytes, y, count, sink);
+    }
+}
+
+} // namespace
+} // namespace vs
+
+using namespace vs;
+
+vs_status vs_decode(const vs_frame *frame, const uint8_t *data, size_t size, const vs_target *target, vs_result *result) {
+    return guarded(frame, target, result,
+                   [&](const Codec &codec, Sink &sink) { decode_bytes(codec, *frame, data, size, sink); });
+}
+
+vs_status vs_decode_file(const vs_frame *frame, const char *path, const vs_range *ranges, size_t count,
+                         const vs_target *target, vs_result *result) {
+    return guarded(frame, target, result, [&](const Codec &codec, Sink &sink) {
+        const File file(path);
+        const uint64_t size = total(file, ranges, count);
+        if (count == 1 && frame->codec <= VS_CODEC_RAW_BE && raw_row_bytes(*frame))
+            return stream_rows(file, ranges[0], *frame, sink);
+        Block block;
+        uint8_t *bytes = block.reserve(size), *end = bytes;
+        for (size_t i = 0; i < count; end += ranges[i++].length)
+            file.read(ranges[i].offset, ranges[i].length, end);
+        decode_bytes(codec, *frame, bytes, static_cast<size_t>(size), sink);
+    });
+}
+
+vs_status vs_probe(const uint8_t *data, size_t size, vs_codestream *out) {
+    for (const Codec *codec : codecs)
+        if (codec->probe && codec->probe(data, size, *out))
+            return VS_OK;
+    return VS_UNSUPPORTED;
+}
+
+const vs_codec_info *vs_codec_get(vs_codec codec) {
+    return static_cast<unsigned>(codec) < VS_CODEC_COUNT ? &codecs[codec]->info : nullptr;
+}

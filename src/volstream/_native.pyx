@@ -2,3 +2,4 @@
 """The only extension module: checks buffers, releases the GIL, turns status codes into exceptions."""
 
 include "native/status.pxi"
+include "native/decode.pxi"

@@ -1,0 +1,178 @@
+// Uncompressed pixels: 1 bit a pixel, 8, 16 and 32 bit integers, 32 and 64 bit floats, both byte orders.
+#include "raw.h"
+
+#include <cstring>
+#include <vector>
+
+namespace vs {
+namespace {
+
+Sample sample_of(const vs_frame &frame) {
+    switch (frame.bits_allocated) {
+    case 8: return Sample::u8;
+    case 16: return Sample::u16;
+    case 32: return frame.is_float ? Sample::f32 : Sample::u32;
+    default: return Sample::f64;
+    }
+}
+
+std::vector<uint8_t> &scratch() {
+    thread_local std::vector<uint8_t> bytes;
+    return bytes;
+}
+
+template <class T> T swapped(T x) {
+    T y = 0;
+    for (size_t i = 0; i < sizeof(T); ++i)
+        y = static_cast<T>((y << 8) | ((x >> (8 * i)) & 0xFF));
+    return y;
+}
+
+template <class T> void swap_words(const uint8_t *in, uint8_t *out, size_t words) {
+    for (size_t i = 0; i < words; ++i) {
+        T word;
+        std::memcpy(&word, in + i * sizeof(T), sizeof(T));
+        word = swapped(word);
+        std::memcpy(out + i * sizeof(T), &word, sizeof(T));
+    }
+}
+
+// Big endian swaps the bytes of words as wide as the cells, but of 16-bit words at least: OW, PS3.5 7.3.
+void swap_cells(const uint8_t *in, uint8_t *out, size_t bytes, unsigned bits_allocated) {
+    switch (bits_allocated) {
+    case 32: return swap_words<uint32_t>(in, out, bytes / 4);
+    case 64: return swap_words<uint64_t>(in, out, bytes / 8);
+    default: return swap_words<uint16_t>(in, out, bytes / 2);
+    }
+}
+
+// One bit a pixel, packed from the lowest bit up, rows not padded: PS3.5 8.1.1, Annex D.
+void bit_rows(const Encoded &e, const uint8_t *data, Sink &sink) {
+    std::vector<uint8_t> row(e.columns);
+    const Plane plane{row.data(), Sample::u8, 1};
+    uint64_t bit = e.frame.first_bit;
+    for (uint32_t y = 0; y < e.rows; ++y) {
+        for (uint32_t x = 0; x < e.columns; ++x, ++bit)
+            row[x] = data[bit >> 3] >> (bit & 7) & 1;
+        sink.row(y, &plane);
+    }
+}
+
+// Two luminances, then the two chrominances that they share: PS3.3 C.7.6.3.1.2.
+void subsampled_rows(const Encoded &e, const uint8_t *data, Sink &sink) {
+    std::vector<uint8_t> row(static_cast<size_t>(e.columns) * 3);
+    const Plane planes[3] = {{row.data(), Sample::u8, 3}, {row.data() + 1, Sample::u8, 3}, {row.data() + 2, Sample::u8, 3}};
+    for (uint32_t y = 0; y < e.rows; ++y) {
+        for (uint32_t x = 0; x < e.columns; x += 2, data += 4) {
+            uint8_t *pair = row.data() + static_cast<size_t>(x) * 3;
+            pair[0] = data[0];
+            pair[3] = data[1];
+            pair[1] = pair[4] = data[2];
+            pair[2] = pair[5] = data[3];
+        }
+        sink.row(y, planes);
+    }
+}
+
+void separate_planes(const Encoded &e, const uint8_t *data, Sink &sink) {
+    const Sample type = sample_of(e.frame);
+    const size_t row_bytes = static_cast<size_t>(e.columns) * (e.frame.bits_allocated / 8);
+    const size_t plane_bytes = row_bytes * e.rows;
+    for (uint32_t y = 0; y < e.rows; ++y) {
+        const uint8_t *row = data + y * row_bytes;
+        const Plane planes[3] = {{row, type, 1}, {row + plane_bytes, type, 1}, {row + 2 * plane_bytes, type, 1}};
+        sink.row(y, planes);
+    }
+}
+
+bool is_subsampled(const vs_frame &frame) {
+    return frame.photometric == VS_YBR_FULL_422 && frame.samples_per_pixel == 3;
+}
+
+void interleaved_rows(const vs_frame &frame, const uint8_t *data, uint32_t first, uint32_t count, Sink &sink) {
+    const Sample type = sample_of(frame);
+    const size_t cell = frame.bits_allocated / 8;
+    const uint32_t step = frame.samples_per_pixel;
+    for (uint32_t y = first; y < first + count; ++y, data += frame.columns * cell * step) {
+        const Plane planes[3] = {{data, type, step}, {data + cell, type, step}, {data + 2 * cell, type, step}};
+        sink.row(y, planes);
+    }
+}
+
+void decode(const Encoded &e, Sink &sink) {
+    const vs_frame &frame = e.frame;
+    const bool is_bits = frame.bits_allocated == 1;
+    // Bits start anywhere; how many bytes follow them is not this frame's business.
+    if (!is_bits)
+        raw_check_size(frame, e.size);
+    else if (const uint64_t bits = frame.first_bit + uint64_t{e.rows} * e.columns; e.size < (bits + 7) / 8)
+        fail(VS_TRUNCATED, "%zu bytes, the frame ends in byte %llu", e.size, static_cast<unsigned long long>((bits + 7) / 8));
+
+    const uint8_t *data = e.data;
+    if (frame.codec == VS_CODEC_RAW_BE && (is_bits || !raw_row_bytes(frame))) {
+        const size_t needed = is_bits ? e.size : raw_frame_bytes(frame);
+        const size_t words = (needed + 1) & ~size_t{1};
+        scratch().assign(words, 0);
+        std::memcpy(scratch().data(), data, needed < e.size ? needed : e.size);
+        swap_cells(scratch().data(), scratch().data(), words, frame.bits_allocated);
+        data = scratch().data();
+    }
+    if (is_bits)
+        bit_rows(e, data, sink);
+    else if (raw_row_bytes(frame))
+        raw_rows(frame, data, 0, e.rows, sink);
+    else if (is_subsampled(frame))
+        subsampled_rows(e, data, sink);
+    else if (frame.samples_per_pixel == 3 && frame.planar_configuration)
+        separate_planes(e, data, sink);
+    else
+        interleaved_rows(frame, data, 0, e.rows, sink);
+}
+
+} // namespace
+
+uint64_t raw_frame_bytes(const vs_frame &frame) {
+    if (frame.photometric == VS_YBR_ICT || frame.photometric == VS_YBR_RCT)
+        fail(VS_UNSUPPORTED, "uncompressed pixels in a colour space of JPEG 2000");
+    if (frame.bits_allocated == 64 && !frame.is_float)
+        fail(VS_UNSUPPORTED, "64-bit integer pixels");
+    const uint64_t pixels = uint64_t{frame.rows} * frame.columns;
+    if (!is_subsampled(frame))
+        return (pixels * frame.samples_per_pixel * frame.bits_allocated + 7) / 8;
+    if (frame.bits_allocated != 8 || frame.columns % 2)
+        fail(VS_UNSUPPORTED, "YBR_FULL_422 with %u columns of %u bits", frame.columns, frame.bits_allocated);
+    return pixels * 2;
+}
+
+void raw_check_size(const vs_frame &frame, uint64_t size) {
+    const uint64_t expected = raw_frame_bytes(frame);
+    const auto has = static_cast<unsigned long long>(size), wants = static_cast<unsigned long long>(expected);
+    if (size < expected)
+        fail(VS_TRUNCATED, "%llu bytes of %llu", has, wants);
+    if (size > expected + (expected & 1))
+        fail(VS_MISMATCH, "%llu bytes where rows, columns and bits allocated make %llu", has, wants);
+}
+
+uint64_t raw_row_bytes(const vs_frame &frame) {
+    const bool is_planar = frame.samples_per_pixel == 3 && frame.planar_configuration;
+    if (frame.bits_allocated == 1 || is_subsampled(frame) || is_planar ||
+        (frame.codec == VS_CODEC_RAW_BE && frame.bits_allocated == 8))
+        return 0;
+    return uint64_t{frame.columns} * frame.samples_per_pixel * (frame.bits_allocated / 8);
+}
+
+void raw_rows(const vs_frame &frame, const uint8_t *data, uint32_t first, uint32_t count, Sink &sink) {
+    if (frame.codec == VS_CODEC_RAW)
+        return interleaved_rows(frame, data, first, count, sink);
+    const auto row_bytes = static_cast<size_t>(raw_row_bytes(frame));
+    scratch().resize(row_bytes);
+    for (uint32_t y = first; y < first + count; ++y, data += row_bytes) {
+        swap_cells(data, scratch().data(), row_bytes, frame.bits_allocated);
+        interleaved_rows(frame, scratch().data(), y, 1, sink);
+    }
+}
+
+const Codec raw_codec{{"raw", "volstream", "", "", "own", 64}, decode, nullptr};
+const Codec raw_be_codec{{"raw-be", "volstream", "", "", "own", 64}, decode, nullptr};
+
+} // namespace vs

@@ -1,0 +1,205 @@
+#include "place.h"
+
+#include "colour.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+namespace vs {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+struct Limits {
+    double low, high;
+    const char *name;
+};
+
+Limits limits(vs_dtype type) {
+    constexpr Limits table[] = {
+        {-128, 127, "int8"},          {0, 255, "uint8"},           {-32768, 32767, "int16"},        {0, 65535, "uint16"},
+        {-2147483648.0, 2147483647.0, "int32"}, {0, 4294967295.0, "uint32"}, {-infinity, infinity, "float32"},
+        {-infinity, infinity, "float64"}};
+    return table[type];
+}
+
+bool is_whole(double x, double bound) { return std::nearbyint(x) == x && std::fabs(x) <= bound; }
+
+Sample with_sign(Sample type, bool is_signed) {
+    // u8, u16 and u32 are even, and their signed twins follow them
+    return static_cast<Sample>((static_cast<int>(type) & ~1) | static_cast<int>(is_signed));
+}
+
+} // namespace
+
+size_t size_of(vs_dtype type) {
+    constexpr size_t sizes[] = {1, 1, 2, 2, 4, 4, 4, 8};
+    return sizes[type];
+}
+
+uint32_t reduced(uint32_t size, unsigned reduce) {
+    return static_cast<uint32_t>((static_cast<uint64_t>(size) + (uint64_t{1} << reduce) - 1) >> reduce);
+}
+
+Placer::Placer(const vs_frame &frame, const vs_target &target, bool gives_rgb)
+    : frame_(frame), first_(static_cast<unsigned char *>(target.data) + target.offset),
+      dtype_(static_cast<vs_dtype>(target.dtype)),
+      is_ybr_(!gives_rgb && (frame.photometric == VS_YBR_FULL || frame.photometric == VS_YBR_FULL_422)),
+      rows_(reduced(frame.rows, frame.reduce)), columns_(reduced(frame.columns, frame.reduce)),
+      channels_(frame.table ? frame.table->channels : frame.samples_per_pixel),
+      // With these bounds a product of a 32-bit sample and the sum stay below 2^63, where doubles of the
+      // results of any integer type are exact.
+      is_exact_(is_whole(frame.slope, 1 << 20) && is_whole(frame.intercept, 4503599627370496.0)),
+      written_{infinity, -infinity} {
+    const size_t row_bytes = static_cast<size_t>(columns_) * channels_ * size_of(dtype_);
+    row_stride_ = target.row_stride ? static_cast<size_t>(target.row_stride) : row_bytes;
+}
+
+unsigned char *Placer::scratch(unsigned slot, size_t bytes) {
+    thread_local std::vector<unsigned char> slots[4];
+    if (slots[slot].size() < bytes)
+        slots[slot].resize(bytes);
+    return slots[slot].data();
+}
+
+Placer::Stored Placer::stored(const Plane &plane, unsigned component) {
+    if (is_float(plane.type)) {
+        if (plane.step == 1)
+            return {plane.samples, plane.type};
+        fail(VS_UNSUPPORTED, "float pixels with several samples");
+    }
+    // PS3.5 8.1.1: only BitsStored bits below and including HighBit are the value; others may hold anything. A
+    // codestream of fewer bits than HighBit says holds the value itself (check_codestream has seen to that).
+    const unsigned width = 8 * static_cast<unsigned>(size_of(plane.type));
+    const unsigned bits = frame_.bits_stored, top = frame_.high_bit + 1u;
+    const bool is_cell = top <= width;
+    const unsigned left = is_cell ? width - top : 0, right = is_cell ? width - bits : 0;
+    const bool is_signed = is_cell ? frame_.pixel_representation : with_sign(plane.type, true) == plane.type;
+    const Sample type = with_sign(plane.type, is_signed);
+    if (plane.step == 1 && right == 0)
+        return {plane.samples, type};
+    auto *out = scratch(component, static_cast<size_t>(columns_) * size_of(type));
+    unpack_for(type, is_signed)(plane.samples, plane.step, out, columns_, left, right);
+    return {out, type};
+}
+
+Placer::Stored Placer::looked_up(const Stored &indices) {
+    const vs_table &table = *frame_.table;
+    const Lookup lookup = lookup_for(indices.type);
+    if (!lookup)
+        fail(VS_UNSUPPORTED, "a lookup table for float pixels");
+    auto *out = reinterpret_cast<uint16_t *>(scratch(3, static_cast<size_t>(columns_) * channels_ * sizeof(uint16_t)));
+    for (uint32_t channel = 0; channel < channels_; ++channel)
+        lookup(indices.samples, columns_, table.entries + static_cast<size_t>(channel) * table.length, table.length,
+               table.first, out + channel, channels_);
+    return {out, Sample::u16};
+}
+
+Placer::Stored Placer::interleaved(const Plane *planes) {
+    const Sample type = planes[0].type;
+    const size_t size = size_of(type);
+    // Already as wanted: colour last, full cells.
+    const auto *base = static_cast<const unsigned char *>(planes[0].samples);
+    if (!is_ybr_ && planes[0].step == 3 && planes[1].samples == base + size && planes[2].samples == base + 2 * size &&
+        frame_.bits_stored == 8 * size && !is_float(type))
+        return {base, with_sign(type, frame_.pixel_representation)};
+
+    unsigned char *parts[3];
+    Sample part_type = type;
+    for (unsigned c = 0; c < 3; ++c) {
+        if (planes[c].type != type)
+            fail(VS_UNSUPPORTED, "components of different sample types");
+        const Stored part = stored(planes[c], c);
+        part_type = part.type;
+        parts[c] = scratch(c, columns_ * size);
+        if (part.samples != parts[c])
+            std::memcpy(parts[c], part.samples, columns_ * size);
+    }
+    // Components that do not fill their containers come in wide ones from some codecs; colour is at most 16 bits.
+    if (size == 4) {
+        if (frame_.bits_stored > 16)
+            fail(VS_UNSUPPORTED, "colour of more than 16 bits a sample");
+        for (auto *part : parts)
+            for (uint32_t i = 0; i < columns_; ++i) {
+                uint32_t wide;
+                std::memcpy(&wide, part + 4 * static_cast<size_t>(i), 4);
+                const auto narrow = static_cast<uint16_t>(wide);
+                std::memcpy(part + 2 * static_cast<size_t>(i), &narrow, 2);
+            }
+        part_type = with_sign(Sample::u16, part_type == Sample::i32);
+    }
+    const auto weave = [&](auto *row) {
+        using T = std::remove_pointer_t<decltype(row)>;
+        T *in[3] = {reinterpret_cast<T *>(parts[0]), reinterpret_cast<T *>(parts[1]), reinterpret_cast<T *>(parts[2])};
+        if (is_ybr_)
+            ybr_to_rgb(in[0], in[1], in[2], columns_, frame_.bits_stored);
+        for (size_t i = 0; i < columns_; ++i)
+            for (unsigned c = 0; c < 3; ++c)
+                row[3 * i + c] = in[c][i];
+    };
+    auto *out = scratch(3, static_cast<size_t>(columns_) * 3 * 2);
+    if (size_of(part_type) == 1)
+        weave(out);
+    else
+        weave(reinterpret_cast<uint16_t *>(out));
+    return {out, part_type};
+}
+
+void Placer::row(uint32_t y, const Plane *planes) {
+    if (y >= rows_)
+        fail(VS_CORRUPT, "row %u of %u", y, rows_);
+    if (frame_.samples_per_pixel == 3)
+        return write(y, interleaved(planes));
+    const Stored values = stored(planes[0], 0);
+    write(y, frame_.table ? looked_up(values) : values);
+}
+
+void Placer::write(uint32_t y, const Stored &row) {
+    const size_t count = static_cast<size_t>(columns_) * channels_;
+    unsigned char *out = first_ + static_cast<size_t>(y) * row_stride_;
+    const bool to_integer = dtype_ < VS_FLOAT32;
+    const double slope = frame_.slope, intercept = frame_.intercept;
+
+    // A line is monotonic and so is rounding: the ends of the row's range become the ends of the result's.
+    const Extent in = range_for(row.type)(row.samples, count);
+    double low = in.minimum * slope, high = in.maximum * slope;
+    low += intercept;
+    high += intercept;
+    if (low > high && in.minimum <= in.maximum)
+        std::swap(low, high);
+    if (to_integer) {
+        if (is_float(row.type) && in.minimum > in.maximum)
+            fail(VS_RANGE, "row %u holds no numbers, which %s cannot say", y, limits(dtype_).name);
+        low = std::nearbyint(low);
+        high = std::nearbyint(high);
+        const Limits bound = limits(dtype_);
+        if (!(low >= bound.low && high <= bound.high))
+            fail(VS_RANGE, "values %.17g to %.17g in row %u do not fit %s (%.0f to %.0f)", low, high, y, bound.name,
+                 bound.low, bound.high);
+    }
+    if (to_integer && is_exact_ && !is_float(row.type))
+        affine_for(row.type, dtype_)(row.samples, out, count, static_cast<int64_t>(slope),
+                                     static_cast<int64_t>(intercept));
+    else
+        scale_for(row.type, dtype_)(row.samples, out, count, slope, intercept);
+    if (dtype_ == VS_FLOAT32) {
+        low = static_cast<float>(low);
+        high = static_cast<float>(high);
+    }
+    if (low <= high) {
+        written_.minimum = std::min(written_.minimum, low);
+        written_.maximum = std::max(written_.maximum, high);
+    }
+    ++seen_;
+}
+
+Extent Placer::finish() const {
+    if (seen_ < rows_)
+        fail(VS_TRUNCATED, "%u of %u rows", seen_, rows_);
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    return written_.minimum <= written_.maximum ? written_ : Extent{nan, nan};
+}
+
+} // namespace vs

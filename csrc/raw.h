@@ -1,0 +1,20 @@
+// raw.h - uncompressed frames, PS3.5 8.1.1 and 8.2; shared by the raw codecs and the reading of files in blocks.
+#pragma once
+
+#include "codec.h"
+
+namespace vs {
+
+// Size of the frame, without a pad byte. Throws VS_UNSUPPORTED for layouts that cannot be read.
+uint64_t raw_frame_bytes(const vs_frame &frame);
+
+// Throws unless `size` bytes are one frame, with or without the byte that makes its length even.
+void raw_check_size(const vs_frame &frame, uint64_t size);
+
+// Bytes a row if each row lies in one piece, so that a frame can be decoded a few rows at a time; else 0.
+uint64_t raw_row_bytes(const vs_frame &frame);
+
+// Delivers `count` rows from `first` on, of a frame for which raw_row_bytes is not 0; `data` are these rows only.
+void raw_rows(const vs_frame &frame, const uint8_t *data, uint32_t first, uint32_t count, Sink &sink);
+
+} // namespace vs
