@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "headers": BASE | {"_native"},
     "plan": BASE,
     "fetch.multipart": BASE | {"_native"},
-    "store": BASE | {"_native"},
+    "store": BASE | {"_native", "plan"},
     "fetch": BASE | {"_native", "headers", "fetch.multipart"},
     "engine": CORE,
     "decoders": BASE | {"_native", "engine"},
@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 
 #: Where coroutines live. Everything else is plain code that any thread may call.
-MAY_AWAIT = {"fetch", "engine.pipeline", "engine.budget", "loop", "session", "api", "server", "store.volume"}
+MAY_AWAIT = {"fetch", "engine.pipeline", "engine.budget", "loop", "session", "api", "server", "store.changes"}
 MAY_PRINT = {"cli", "demo", "progress"}
 
 

@@ -3,3 +3,4 @@
 
 include "native/status.pxi"
 include "native/decode.pxi"
+include "native/segment.pxi"

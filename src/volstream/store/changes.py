@@ -1,0 +1,63 @@
+"""Waiting for a segment's changes under asyncio: one thread a segment sleeps for all who await it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .segment import Segment
+
+_watchers: weakref.WeakKeyDictionary[Segment, _Watcher] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+async def change(segment: Segment, sequence: int, seconds: float) -> None:
+    """Return when the segment's sequence differs from `sequence`, or after `seconds`."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    with _lock:
+        watcher = _watchers.get(segment)
+        if watcher is None:
+            watcher = _watchers[segment] = _Watcher()
+        watcher.add(segment, sequence, future)
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(future, seconds)
+    finally:
+        with _lock:
+            watcher.waiting.pop(future, None)
+
+
+class _Watcher:
+    """Lives while anybody waits; guarded by `_lock`."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[asyncio.Future[None], int] = {}
+        self.running = False
+
+    def add(self, segment: Segment, sequence: int, future: asyncio.Future[None]) -> None:
+        self.waiting[future] = sequence
+        if not self.running:
+            self.running = True
+            threading.Thread(target=self._watch, args=(segment,), name="volstream-watch", daemon=True).start()
+
+    def _watch(self, segment: Segment) -> None:
+        while True:
+            with _lock:
+                now = -1 if segment.closed else segment.sequence
+                for future in [future for future, sequence in self.waiting.items() if sequence != now]:
+                    del self.waiting[future]
+                    _wake(future)
+                if not self.waiting:
+                    self.running = False
+                    return
+            segment.wait_change(now, 0.1)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    loop = future.get_loop()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(lambda: None if future.done() else future.set_result(None))

@@ -1,0 +1,34 @@
+"""What stands behind a volume's control methods. The store knows no engine: whoever loads puts one of these in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from ..errors import VolstreamError
+
+
+class Controller(Protocol):
+    """Callable from any thread. Progress is told through the segment alone: states and activity."""
+
+    @property
+    def running(self) -> bool: ...
+
+    @property
+    def errors(self) -> Mapping[int, VolstreamError]:
+        """The error of each slice that failed, by index."""
+
+    def start(self) -> None:
+        """Load what is not there yet; nothing if that is running."""
+
+    def cancel(self) -> None:
+        """Stop; slices that are there stay valid."""
+
+    def check_may_block(self) -> None:
+        """UsageError if a blocking wait in this thread would wait for itself."""
+
+    def close(self) -> None:
+        """Stop, and release everything; when it returns nothing writes to the segment any more."""
+
+    async def aclose(self) -> None:
+        """The same, on the event loop that loads."""

@@ -1,0 +1,141 @@
+"""What happens to a volume's slices, seen by comparing their states after each change.
+
+Nothing is queued: a slow consumer sees the latest state of each slice, once, however late it looks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .changes import change
+from .segment import FAILED, FULL
+
+if TYPE_CHECKING:
+    from .volume import Volume
+
+#: Activities after which no slice changes any more, unless somebody asks for it.
+ENDED = ("complete", "partial", "cancelled")
+
+
+class Progress(NamedTuple):
+    """How many slices are there at full quality, failed, and exist."""
+
+    loaded: int
+    failed: int
+    total: int
+
+    @property
+    def fraction(self) -> float:
+        """Of slices that are there at full quality, 0 to 1."""
+        return self.loaded / self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A slice got better, or failed.
+
+    `extent` is the part of the array that this is about: (start, stop) along each axis. The counts are those of
+    the moment in which the event was made.
+    """
+
+    index: int
+    image_id: str | None
+    state: int
+    loaded: int
+    failed: int
+    total: int
+    extent: tuple[tuple[int, int], ...]
+
+
+class Events:
+    """Iterator and async iterator of events; ends when nothing more will happen.
+
+    It starts with the slices that are there already. If nothing happens for `timeout` seconds: TimeoutError.
+    """
+
+    def __init__(self, volume: Volume, timeout: float | None = None) -> None:
+        self._volume = volume
+        self._timeout = timeout
+        self._seen: npt.NDArray[np.uint8] = np.zeros(volume.progress.total, np.uint8)
+        self._ready: deque[Event] = deque()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        segment, patience = self._volume.segment, _Patience(self._timeout)
+        while not self._ready:
+            sequence = segment.sequence
+            if not self._look():
+                raise StopIteration
+            if not self._ready:
+                self._volume.check_may_block()
+                segment.wait_change(sequence, patience.nap())
+        return self._ready.popleft()
+
+    async def __anext__(self) -> Event:
+        segment, patience = self._volume.segment, _Patience(self._timeout)
+        while not self._ready:
+            sequence = segment.sequence
+            if not self._look():
+                raise StopAsyncIteration
+            if not self._ready:
+                await change(segment, sequence, patience.nap())
+        return self._ready.popleft()
+
+    def _look(self) -> bool:
+        """Compare the states with those seen last; False if nothing happened and nothing will."""
+        segment = self._volume.segment
+        # In this order: what is published before the end is seen before the end is.
+        over = segment.closed or segment.activity in ENDED or not segment.owner_alive
+        if segment.closed:
+            return False
+        states = segment.states
+        loaded, failed = int(np.count_nonzero(states == FULL)), int(np.count_nonzero(states == FAILED))
+        for index in np.flatnonzero((states != self._seen) & (states != 0)).tolist():
+            self._ready.append(
+                Event(
+                    index,
+                    self._volume.image_id(index),
+                    int(states[index]),
+                    loaded,
+                    failed,
+                    len(states),
+                    extent(segment.array.shape, segment.slices, index),
+                )
+            )
+        self._seen = states
+        return bool(self._ready) or not (over or loaded + failed == len(states))
+
+
+class _Patience:
+    """Sleeps of at most half a second, until the time is up."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._end = None if timeout is None else time.monotonic() + timeout
+
+    def nap(self) -> float:
+        """How long to sleep for a change now: the owner's death is no change, so not for ever."""
+        if self._end is None:
+            return 0.5
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no slice changed in time")
+        return min(0.5, left)
+
+
+def extent(shape: tuple[int, ...], slices: int, index: int) -> tuple[tuple[int, int], ...]:
+    """Where slice `index` lies in an array of this shape: (start, stop) along each axis."""
+    leading = 1 if shape[0] == slices else 2
+    place = np.unravel_index(index, shape[:leading])
+    return (*((int(i), int(i) + 1) for i in place), *((0, length) for length in shape[leading:]))

@@ -1,0 +1,154 @@
+"""Who owns a segment, and whether that process still lives.
+
+The owner holds `flock(LOCK_EX)` on a descriptor of its own; the kernel drops the lock however the process ends,
+so a lock that can be had means a dead owner, and a reused process id cannot deceive. The descriptor that is
+mapped is another one: a mapping keeps its open file, and the lock on it, alive, in a forked child as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+import stat
+import sys
+import tempfile
+import weakref
+from pathlib import Path
+
+from ..errors import ResourceError, SegmentError, UsageError
+
+PREFIX = "volstream-"
+_NAME = re.compile(r"/?(volstream-[0-9a-f]{32})")
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+
+#: Every lease of this process that owns its segment; a forked child gives them up.
+_owned: weakref.WeakSet[Lease] = weakref.WeakSet()
+
+
+def directory() -> Path:
+    """Where named segments lie. On Linux shm_open(3) puts "/name" into /dev/shm, so opening it there is the same."""
+    if sys.platform == "linux":
+        return Path("/dev/shm")
+    private = Path(tempfile.gettempdir()) / f"volstream-{os.getuid()}"
+    private.mkdir(mode=0o700, exist_ok=True)
+    return private
+
+
+def new_path() -> Path:
+    """A name nobody can guess: 128 random bits."""
+    return directory() / f"{PREFIX}{secrets.token_hex(16)}"
+
+
+def path_of(name: str | Path) -> Path:
+    """The file behind a segment's name ("/volstream-..."), or behind the path of a persistent one."""
+    match = None if isinstance(name, Path) else _NAME.fullmatch(name)
+    if match:
+        return directory() / match[1]
+    if isinstance(name, str) and "/" not in name[1:]:
+        raise SegmentError(f"{name!r} is not the name of a segment: /{PREFIX} and 32 hexadecimal digits")
+    return Path(name)
+
+
+class Lease:
+    """An open segment: the owner's lock on it, or an attacher's means to test that lock."""
+
+    def __init__(self, path: Path, descriptor: int, *, owner: bool, persistent: bool) -> None:
+        self.path = path
+        self.descriptor = descriptor
+        self.owner = owner
+        self.persistent = persistent
+        if owner:
+            _owned.add(self)
+
+    @classmethod
+    def create(cls, path: Path | None) -> Lease:
+        """Make a new, empty, locked segment: a named one, or a file at `path`."""
+        while True:
+            target = path or new_path()
+            try:
+                descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
+            except FileExistsError:
+                raise UsageError(f"{target} exists") from None
+            except OSError as error:
+                raise ResourceError(f"cannot create a segment in {target.parent}: {error.strerror}") from None
+            # A reaper may have met the file before it was locked, taken it for an orphan and removed it: try anew.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return cls(target, descriptor, owner=True, persistent=path is not None)
+            os.close(descriptor)
+
+    @classmethod
+    def attach(cls, path: Path) -> Lease:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _FLAGS)
+        except OSError as error:
+            raise SegmentError(f"there is no segment {path.name}: {error.strerror}") from None
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise SegmentError(f"{path.name} is not a segment")
+            if status.st_uid != os.geteuid():
+                raise SegmentError(f"segment {path.name} belongs to another user ({status.st_uid})")
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cls(path, descriptor, owner=False, persistent=True)
+
+    def reopen(self, *, writable: bool) -> int:
+        """Another descriptor of the same object, for mapping."""
+        descriptor = os.open(self.path, (os.O_RDWR if writable else os.O_RDONLY) | _FLAGS)
+        if not os.path.samestat(os.fstat(descriptor), os.fstat(self.descriptor)):
+            os.close(descriptor)
+            raise SegmentError(f"segment {self.path.name} was replaced while it was opened")
+        return descriptor
+
+    @property
+    def alive(self) -> bool:
+        """False once the owner has closed the segment or died."""
+        if self.owner or self.descriptor < 0:
+            return self.owner
+        return is_locked(self.descriptor)
+
+    def release(self, *, failed: bool = False) -> None:
+        """Let go; the owner's name goes at once, the memory with the last mapping."""
+        if self.descriptor < 0:
+            return
+        if self.owner and (failed or not self.persistent):
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
+        self.owner = False
+        os.close(self.descriptor)
+        self.descriptor = -1
+
+
+def is_locked(descriptor: int, *, keep: bool = False) -> bool:
+    """Does an owner hold its lock? If not, `keep` keeps ours until the descriptor is closed.
+
+    We ask for a shared lock, so that those who ask do not see each other.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    if not keep:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return False
+
+
+def _become_attachers() -> None:
+    """In a forked child: it owns nothing, and must not keep the parent's lock alive."""
+    for lease in list(_owned):
+        if not lease.owner:
+            continue
+        os.close(lease.descriptor)
+        lease.owner = False
+        lease.descriptor = -1
+        with contextlib.suppress(OSError):
+            lease.descriptor = os.open(lease.path, os.O_RDONLY | _FLAGS)
+    _owned.clear()
+
+
+os.register_at_fork(after_in_child=_become_attachers)

@@ -1,0 +1,280 @@
+"""One shared segment: voxels, slice states and what they mean, in memory that any process of this user can map.
+
+docs/segment.md has the bytes, docs/design/segment.md the reasons.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import mmap
+import os
+import time
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._native import Board
+from ..errors import ResourceError, UsageError
+from . import memory
+from .layout import HEADER_SIZE, MAGIC, PERSISTENT, Layout, voxel_bytes
+from .lease import Lease, directory, path_of
+from .reaper import reap
+
+#: Slice states, worst to best, and failed. 4 and 5 are not used.
+PENDING, FULL, FAILED = 0, 8, 255
+STATES = (PENDING, 1, 2, 3, 6, 7, FULL, FAILED)
+
+#: How the load as a whole stands; the header holds the position in this tuple.
+ACTIVITIES = ("idle", "loading", "complete", "partial", "cancelled")
+
+#: A wait looks up this often, so that Python can handle signals.
+_NAP = 0.1
+
+
+class Segment:
+    """Made by `create` (the owner) or `attach`; the owner's `close`, garbage collection or exit removes the name.
+
+    `array` is the volume, `voxels` the same bytes flat, `ranges` float64 (slices, 2): least and greatest voxel of
+    each slice, NaN where unknown. Arrays stay valid after `close`: the memory goes with the last of them.
+    """
+
+    def __init__(
+        self, lease: Lease, layout: Layout, mapping: mmap.mmap, metadata: dict[str, Any], writable: bool
+    ) -> None:
+        self._finalizer = weakref.finalize(self, lease.release)
+        self._lease = lease
+        self._layout = layout
+        self.name = str(lease.path) if layout.flags & PERSISTENT else f"/{lease.path.name}"
+        self.metadata = metadata
+        self.slices = layout.slices
+        self.slice_bytes = layout.slice_bytes
+        self._writable = writable
+        self._board: Board | None = Board(
+            mapping,
+            live=layout.live_offset,
+            states=layout.states_offset,
+            ranges=layout.ranges_offset,
+            slices=layout.slices,
+            writable=writable,
+        )
+        self._voxels: npt.NDArray[np.uint8] | None = np.frombuffer(
+            mapping, np.uint8, layout.voxels_length, layout.voxels_offset
+        )
+        self._ranges = np.frombuffer(mapping, "<f8", 2 * layout.slices, layout.ranges_offset).reshape(-1, 2)
+        self._ranges.flags.writeable = False
+
+    @classmethod
+    def create(
+        cls,
+        shape: tuple[int, ...],
+        dtype: npt.DTypeLike,
+        metadata: dict[str, Any],
+        *,
+        slices: int,
+        fill: float = 0,
+        path: Path | None = None,
+    ) -> Segment:
+        """Allocate a segment and own it.
+
+        shape: (k, j, i) or (t, k, j, i), colour last, of `slices` slices in memory order.
+        metadata: JSON-able; "shape", "dtype", "slices" and "fill" are added to it.
+        fill: real-world value that `blank` writes. Pending slices hold zero bytes.
+        path: a file to create, which outlives its owner, instead of a name in shared memory.
+        Raises ResourceError, before anything is allocated, if it does not fit; UsageError.
+        """
+        kind = np.dtype(dtype)
+        size = voxel_bytes(shape, kind, slices)
+        _check_fill(fill, kind)
+        own = {
+            "shape": list(shape),
+            "dtype": kind.name,
+            "slices": slices,
+            "fill": fill if math.isfinite(fill) else None,
+        }
+        text = json.dumps(metadata | own, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        layout = Layout.plan(
+            text, slices=slices, voxels=size, created=time.time_ns(), flags=PERSISTENT if path else 0, pid=os.getpid()
+        )
+        reap()
+        memory.check_room(layout.total_size, path.parent if path else directory())
+        lease = Lease.create(path)
+        try:
+            memory.reserve(lease.descriptor, layout.total_size, lease.path.parent)
+            mapping = _map(lease, layout.total_size, writable=True)
+            ranges = layout.ranges_offset
+            mapping[layout.metadata_offset : layout.metadata_offset + len(text)] = text
+            mapping[ranges : ranges + layout.ranges_length] = np.full(2 * slices, np.nan, "<f8").tobytes()
+            header = layout.pack()
+            mapping[len(MAGIC) : len(header)] = header[len(MAGIC) :]
+            mapping[: len(MAGIC)] = MAGIC  # last: from here on it can be attached
+            return cls(lease, layout, mapping, json.loads(text), True)
+        except BaseException:
+            lease.release(failed=True)
+            raise
+
+    @classmethod
+    def attach(cls, name: str | Path, *, writable: bool = False) -> Segment:
+        """Map another process's segment, read-only unless `writable` (workers); never removes it.
+
+        Raises SegmentError naming what is wrong: gone, another user's, damaged, another version, incomplete.
+        """
+        lease = Lease.attach(path_of(name))
+        try:
+            size = os.fstat(lease.descriptor).st_size
+            layout = Layout.parse(os.pread(lease.descriptor, HEADER_SIZE, 0), size)
+            mapping = _map(lease, layout.total_size, writable=writable)
+            text = mapping[layout.metadata_offset : layout.metadata_offset + layout.metadata_length]
+            return cls(lease, layout, mapping, layout.metadata(text), writable)
+        except BaseException:
+            lease.release()
+            raise
+
+    # Voxels
+
+    @property
+    def voxels(self) -> npt.NDArray[np.uint8]:
+        """All voxels as flat bytes; slice `index` starts at `index * slice_bytes`."""
+        if self._voxels is None:
+            raise UsageError("the segment is closed")
+        return self._voxels
+
+    @property
+    def array(self) -> npt.NDArray[Any]:
+        """All voxels, with shape and type; read-only for attachers."""
+        array: npt.NDArray[Any] = self.voxels.view(self.metadata["dtype"]).reshape(self.metadata["shape"])
+        return array
+
+    def blank(self, index: int) -> None:
+        """Give every voxel of a slice the fill value: for slices that have no image, or whose image failed."""
+        fill = self.metadata["fill"]
+        array = self.voxels.view(self.metadata["dtype"]).reshape(self.slices, -1)
+        array[index] = np.nan if fill is None else fill
+
+    def prepare(self, index: int) -> None:
+        """Map a slice's pages at once, rather than by a page fault each: worth it just before a decode into it."""
+        self._live.prefault(self._layout.voxels_offset + index * self.slice_bytes, self.slice_bytes)
+
+    # States
+
+    @property
+    def _live(self) -> Board:
+        if self._board is None:
+            raise UsageError("the segment is closed")
+        return self._board
+
+    @property
+    def states(self) -> npt.NDArray[np.uint8]:
+        """The state of each slice now, a copy."""
+        states = np.empty(self.slices, np.uint8)
+        self._live.read_states(states)
+        return states
+
+    @property
+    def ranges(self) -> npt.NDArray[np.float64]:
+        """Least and greatest voxel of each slice, (slices, 2); live, read-only."""
+        return self._ranges
+
+    def state(self, index: int) -> int:
+        """One slice's state; what was written before it was published can be read after this."""
+        return self._live.state(index)
+
+    def publish(self, index: int, state: int, minimum: float = math.nan, maximum: float = math.nan) -> bool:
+        """Say that a slice's voxels have this state now, and wake who waits. From any thread or process.
+
+        A state never gets worse, and a failed slice stays failed until `reset`; False if this was refused.
+        """
+        if state not in STATES[1:]:
+            raise UsageError(f"{state} is not a state that a slice can get")
+        return self._live.publish(index, state, minimum, maximum)
+
+    def reset(self, index: int) -> bool:
+        """Make a failed slice pending again, for a retry; False if it had not failed."""
+        return self._live.reset(index)
+
+    @property
+    def counters(self) -> tuple[int, int, int]:
+        """(full, failed, covered) slices; covered are those with any image, at whatever quality."""
+        return self._live.counters
+
+    @property
+    def activity(self) -> str:
+        """How the load stands: one of ACTIVITIES."""
+        number = self._live.loading
+        return ACTIVITIES[number] if number < len(ACTIVITIES) else "idle"
+
+    def set_activity(self, activity: str) -> None:
+        """Say how the load stands, and wake who waits."""
+        self._live.set_loading(ACTIVITIES.index(activity))
+
+    # Waiting
+
+    @property
+    def sequence(self) -> int:
+        """Changes with every state change, modulo 2**32. Read it before the states, then wait for it to differ."""
+        return self._live.sequence
+
+    def touch(self) -> None:
+        """Wake who waits without a change of state."""
+        self._live.touch()
+
+    def wait_change(self, sequence: int, timeout: float | None = None) -> int:
+        """Sleep, without the GIL, until the sequence differs or `timeout` seconds have passed; returns it."""
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        board = self._live
+        while True:
+            left = end - time.monotonic()
+            now = board.wait(sequence, max(0.0, min(_NAP, left)))
+            if now != sequence or left <= _NAP:
+                return now
+
+    @property
+    def owner_alive(self) -> bool:
+        """False once the owner has closed the segment or died; the voxels stay readable."""
+        return self._lease.alive
+
+    # End
+
+    @property
+    def is_owner(self) -> bool:
+        return self._lease.owner
+
+    @property
+    def closed(self) -> bool:
+        return self._board is None
+
+    def close(self) -> None:
+        """Let go: the owner removes the name. Arrays that were handed out stay valid."""
+        self._finalizer()
+        self._board = self._voxels = None
+
+    def __enter__(self) -> Segment:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Segment {self.name} {self.metadata['dtype']} {tuple(self.metadata['shape'])}>"
+
+
+def _map(lease: Lease, size: int, *, writable: bool) -> mmap.mmap:
+    descriptor = lease.reopen(writable=writable)
+    try:
+        access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+        return mmap.mmap(descriptor, size, access=access)
+    except (OSError, ValueError) as error:
+        raise ResourceError(f"cannot map segment {lease.path.name}: {error}") from None
+    finally:
+        os.close(descriptor)
+
+
+def _check_fill(fill: float, dtype: np.dtype[Any]) -> None:
+    if dtype.kind == "f":
+        return
+    limits = np.iinfo(dtype)
+    if not math.isfinite(fill) or not limits.min <= fill <= limits.max or fill != int(fill):
+        raise UsageError(f"{dtype.name} cannot hold the fill value {fill}")
