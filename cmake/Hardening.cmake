@@ -1,0 +1,28 @@
+# Flags that turn some memory errors into a clean stop (OpenSSF compiler hardening guide), for our objects and the
+# bundled libraries, and the sanitizers that replace them in test builds.
+set(VOLSTREAM_SANITIZE "" CACHE STRING "Sanitizers for test builds, e.g. address,undefined")
+
+include(CheckCXXCompilerFlag)
+set(VOLSTREAM_HARDENING "")
+if(VOLSTREAM_SANITIZE)
+  set(VOLSTREAM_HARDENING -fsanitize=${VOLSTREAM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${VOLSTREAM_SANITIZE})
+elseif(NOT MSVC)
+  foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+    string(MAKE_C_IDENTIFIER VOLSTREAM_HAS${flag} known)
+    check_cxx_compiler_flag(${flag} ${known})
+    if(${known})
+      list(APPEND VOLSTREAM_HARDENING ${flag})
+    endif()
+  endforeach()
+  # Level 3 needs GCC 12 or Clang 9 and the headers of glibc 2.34; elsewhere it acts as 2.
+  set(level 2)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" OR CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12)
+    set(level 3)
+  endif()
+  list(APPEND VOLSTREAM_HARDENING -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=${level})
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    add_link_options(LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
+  endif()
+endif()
+add_compile_options(${VOLSTREAM_HARDENING})

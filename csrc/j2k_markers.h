@@ -1,0 +1,35 @@
+// j2k_markers.h - the main header of a JPEG 2000 or HTJ2K codestream, read without decoding. ISO 15444-1 Annex A.
+#pragma once
+
+#include "codec.h"
+
+namespace vs {
+
+struct J2kHeader {
+    const uint8_t *data = nullptr; // the codestream, without the boxes of a JP2 file and without padding
+    size_t size = 0;
+    uint32_t rows = 0, columns = 0, tiles = 0;
+    uint16_t components = 0;
+    uint8_t precision = 0; // of the first component, as is_signed
+    bool is_signed = false;
+    bool uniform = true;         // all components have the same precision, sign and full size
+    bool high_throughput = false; // ISO 15444-15
+    bool reversible = false;
+    uint8_t levels = 0; // wavelet decompositions
+    uint16_t layers = 0;
+    size_t first_tile = 0; // offset of the first SOT marker; 0 if the data end before it
+};
+
+// False if the bytes are not a JPEG 2000 codestream, or end within its SIZ or COD marker.
+bool read_j2k_header(const uint8_t *data, size_t size, J2kHeader &header) noexcept;
+
+// Whether all tile-parts that the stream announces are there in full. Decoders do not always notice a cut.
+bool is_complete(const J2kHeader &header) noexcept;
+
+// The checks that must pass before either library sees a byte; throws. Returns what is to be decoded.
+J2kHeader check_j2k(const Encoded &encoded);
+
+// One probe for both codecs: says which of them the codestream is.
+bool probe_j2k(const uint8_t *data, size_t size, vs_codestream &out);
+
+} // namespace vs
