@@ -1,0 +1,220 @@
+"""The figures the package holds itself to, each a ratio of medians of one run. One function a figure."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from measure import interleaved, summary
+from static_dicomweb import nginx
+
+import volstream
+from volstream import _native
+from volstream.engine.decode import codec_of, spec_fields
+from volstream.headers.part10 import read_records
+from volstream.samples import available_syntaxes, write_series
+from volstream.syntaxes import EXPLICIT, HTJ2K_RPCL, SYNTAXES
+
+
+class Figure(NamedTuple):
+    """One line of the report: what was measured, the ratio or value reached, and the bar it is held against."""
+
+    name: str
+    value: float
+    bar: str
+    reached: bool
+    details: dict[str, Any]
+
+
+def checksum(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()[:16]
+
+
+class Series:
+    """A generated CT on disk, written once a run and a transfer syntax."""
+
+    def __init__(self, folder: Path, slices: int, rows: int) -> None:
+        self._folder, self._slices, self._rows = folder, slices, rows
+        self._truth: dict[str, Any] = {}
+
+    def __call__(self, transfer_syntax: str) -> Path:
+        folder = self._folder / transfer_syntax
+        if transfer_syntax not in self._truth:
+            self._truth[transfer_syntax] = write_series(
+                folder, kind="ct", slices=self._slices, rows=self._rows, columns=self._rows,
+                transfer_syntax=transfer_syntax,
+            )
+        return folder
+
+    def truth(self, transfer_syntax: str) -> Any:
+        return self._truth[transfer_syntax]
+
+
+def load_and_check(source: Any, expected: str, **options: Any) -> None:
+    with volstream.load(source, **options) as volume:
+        if expected and checksum(volume.array) != expected:
+            raise AssertionError("wrong voxels: the measurement does not count")
+
+
+class Frames:
+    """All frames of a series in memory, for the bound: decoding alone, on all cores."""
+
+    def __init__(self, folder: Path) -> None:
+        self._jobs = []
+        for path in sorted(folder.iterdir()):
+            (record,) = read_records(str(path))
+            with path.open("rb") as file:
+                data = b"".join(self._read(file, *where) for where in record.location.ranges)
+            fields = spec_fields(record.pixel, record.rescale, codec_of(record.transfer_syntax), 0)
+            self._jobs.append((_native.FrameSpec(**fields), data))
+        self._slice = record.pixel.rows * record.pixel.columns * 2
+        self._target = np.zeros(len(self._jobs) * self._slice, np.uint8)
+
+    @staticmethod
+    def _read(file: Any, offset: int, length: int) -> bytes:
+        file.seek(offset)
+        return file.read(length)
+
+    def decode(self, threads: int) -> None:
+        def work(first: int) -> None:
+            for index in range(first, len(self._jobs), threads):
+                spec, data = self._jobs[index]
+                _native.decode(spec, data, self._target, index * self._slice, "int16")
+
+        workers = [threading.Thread(target=work, args=(first,)) for first in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+
+def htj2k_over_http(series: Series, rounds: int) -> Figure:
+    """Load over WADO-RS against decoding the same frames from memory on all cores."""
+    folder = series(HTJ2K_RPCL)
+    frames, expected = Frames(folder), checksum(series.truth(HTJ2K_RPCL).array)
+    with nginx(folder) as (url, *_):
+        load_and_check(url, expected)
+        times = interleaved(
+            {"volstream": lambda: load_and_check(url, ""), "decode": lambda: frames.decode(2)}, rounds
+        )
+    return _ratio("HTJ2K over WADO-RS / decoding from memory on all cores", times, "volstream", "decode", 1.3)
+
+
+def uncompressed_over_http(series: Series, rounds: int) -> Figure:
+    """Load over WADO-RS against a bare aiohttp client that reads the same bodies and throws them away."""
+    import aiohttp
+
+    folder = series(EXPLICIT)
+    expected = checksum(series.truth(EXPLICIT).array)
+    with nginx(folder) as (url, *frames):
+
+        async def read_all() -> None:
+            gate = asyncio.Semaphore(16)
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=16)) as session:
+
+                async def read(frame: str) -> None:
+                    async with gate, session.get(frame) as response:
+                        await response.read()
+
+                await asyncio.gather(*map(read, frames))
+
+        load_and_check(url, expected)
+        times = interleaved(
+            {"volstream": lambda: load_and_check(url, ""), "aiohttp": lambda: asyncio.run(read_all())}, rounds
+        )
+    return _ratio("uncompressed over WADO-RS / bare aiohttp client", times, "volstream", "aiohttp", 2.0)
+
+
+def uncompressed_folder(series: Series, rounds: int) -> Figure:
+    """SimpleITK's series reader against load, the folder's pages in memory, header reading included."""
+    import SimpleITK as sitk
+
+    folder = series(EXPLICIT)
+    load_and_check(str(folder), checksum(series.truth(EXPLICIT).array))
+
+    def simpleitk() -> None:
+        reader = sitk.ImageSeriesReader()
+        reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+        reader.Execute()
+
+    times = interleaved({"SimpleITK": simpleitk, "volstream": lambda: load_and_check(str(folder), "")}, rounds)
+    figure = _ratio("SimpleITK's series reader / folder of uncompressed files", times, "SimpleITK", "volstream", 10.0)
+    return figure._replace(bar=">= 10", reached=figure.value >= 10)
+
+
+def header_reading(series: Series, rounds: int) -> Figure:
+    """Microseconds a file, from path to record."""
+    paths = [str(path) for path in sorted(series(EXPLICIT).iterdir())]
+    times = interleaved({"headers": lambda: [read_records(path) for path in paths]}, rounds)
+    value = summary(times["headers"])["median"] / len(paths) * 1e6
+    return Figure("header reading, microseconds a file", value, "<= 50", value <= 50, {"seconds": times["headers"]})
+
+
+def thread_scaling(series: Series, rounds: int) -> list[Figure]:
+    """Two threads against one, decoding from memory, for every native codec that can be written here."""
+    figures, seen = [], set()
+    native = {row["name"] for row in _native.codecs() if row["origin"] != "absent"}
+    for uid in available_syntaxes():
+        codec = SYNTAXES[uid].codec
+        if codec in seen or codec not in native:
+            continue
+        seen.add(codec)
+        frames = Frames(series(uid))
+        times = interleaved({"one": lambda f=frames: f.decode(1), "two": lambda f=frames: f.decode(2)}, rounds)
+        figure = _ratio(f"one thread / two threads, {codec}", times, "one", "two", 1.85)
+        figures.append(figure._replace(bar=">= 1.85", reached=figure.value >= 1.85))
+    return figures
+
+
+_MEMORY = """
+import json, resource, sys, volstream
+volume = volstream.load(sys.argv[1])
+with open("/proc/self/status") as status:
+    fields = dict(line.split(":", 1) for line in status)
+peak = int(fields["VmHWM"].split()[0]) * 1024
+print(json.dumps({"peak": peak, "volume": volume.array.nbytes}))
+volume.close()
+"""
+
+
+def peak_memory(series: Series, rounds: int) -> Figure:
+    """MiB above the volume and the bare interpreter with the package imported."""
+    folder = series(HTJ2K_RPCL)
+    with nginx(folder) as (url, *_):
+        loaded = json.loads(subprocess.check_output([sys.executable, "-c", _MEMORY, url]))
+    value = (loaded["peak"] - loaded["volume"]) / 2**20
+    return Figure("peak memory above the volume, MiB (whole process)", value, "<= 128", value <= 128, loaded)
+
+
+def import_time(series: Series, rounds: int) -> Figure:
+    """Milliseconds for `import volstream` in a fresh interpreter, above those for an empty program."""
+
+    def run(code: str) -> None:
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+    times = interleaved({"import": lambda: run("import volstream"), "empty": lambda: run("pass")}, rounds)
+    value = (summary(times["import"])["median"] - summary(times["empty"])["median"]) * 1e3
+    return Figure("import volstream, milliseconds", value, "<= 150", value <= 150, times)
+
+
+def _ratio(name: str, times: dict[str, list[float]], upper: str, lower: str, bar: float) -> Figure:
+    value = summary(times[upper])["median"] / summary(times[lower])["median"]
+    return Figure(name, value, f"<= {bar}", value <= bar, {key: summary(row) for key, row in times.items()})
+
+
+FIGURES = {
+    "htj2k-http": htj2k_over_http,
+    "raw-http": uncompressed_over_http,
+    "raw-folder": uncompressed_folder,
+    "headers": header_reading,
+    "threads": thread_scaling,
+    "memory": peak_memory,
+    "import": import_time,
+}

@@ -1,0 +1,102 @@
+"""A folder of single-frame DICOM files as static DICOMweb answers, served by nginx on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pydicom
+from pydicom.encaps import get_frame
+
+_CONFIG = """\
+daemon off;
+worker_processes 2;
+pid {run}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_requests 1000000;
+    open_file_cache max=20000 inactive=300s;
+    client_body_temp_path {run}/body; proxy_temp_path {run}/proxy; fastcgi_temp_path {run}/fcgi;
+    uwsgi_temp_path {run}/uwsgi; scgi_temp_path {run}/scgi;
+    types {{ }}
+    server {{
+        listen 127.0.0.1:{port} backlog=1024;
+        root {root};
+        location ~ /metadata$ {{ default_type application/dicom+json; }}
+        location ~ /frames/ {{
+            default_type 'multipart/related; type="application/octet-stream"; boundary={boundary}';
+        }}
+    }}
+}}
+"""
+
+
+def write_tree(series: Path, root: Path, boundary: str) -> list[str]:
+    """Write metadata and frames of a series below `root`; the paths: series first, then one a frame."""
+    metadata, paths = [], []
+    for file in sorted(series.iterdir()):
+        dataset = pydicom.dcmread(file)
+        syntax = dataset.file_meta.TransferSyntaxUID
+        frame = get_frame(dataset.PixelData, 0, number_of_frames=1) if syntax.is_encapsulated else dataset.PixelData
+        base = f"studies/{dataset.StudyInstanceUID}/series/{dataset.SeriesInstanceUID}"
+        path = f"{base}/instances/{dataset.SOPInstanceUID}/frames/1"
+        (root / path).parent.mkdir(parents=True)
+        head = f"--{boundary}\r\nContent-Type: application/octet-stream; transfer-syntax={syntax}\r\n\r\n"
+        (root / path).write_bytes(head.encode() + frame + f"\r\n--{boundary}--\r\n".encode())
+        paths.append(path)
+        del dataset.PixelData
+        entry = dataset.to_json_dict()
+        entry["00083002"] = {"vr": "UI", "Value": [str(syntax)]}
+        metadata.append(entry)
+    (root / base / "metadata").write_text(json.dumps(metadata, separators=(",", ":")))
+    return [base, *paths]
+
+
+@contextlib.contextmanager
+def nginx(series: Path) -> Iterator[list[str]]:
+    """Serve a series; yields its URL and those of its frames. Raises FileNotFoundError without nginx."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        raise FileNotFoundError("nginx is not installed")
+    boundary = f"static-{secrets.token_hex(16)}"
+    with tempfile.TemporaryDirectory() as temporary:
+        root, run = Path(temporary) / "html", Path(temporary) / "run"
+        run.mkdir()
+        Path(temporary).chmod(0o755)
+        paths = write_tree(series, root, boundary)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        config = run / "nginx.conf"
+        # As root, nginx would give its workers to a user who cannot read the temporary folder.
+        user = "user root;\n" if Path("/proc/self").stat().st_uid == 0 else ""
+        config.write_text(user + _CONFIG.format(run=run, root=root, port=port, boundary=boundary))
+        process = subprocess.Popen([program, "-p", str(run), "-c", str(config)], stderr=subprocess.DEVNULL)
+        try:
+            urls = [f"http://127.0.0.1:{port}/{path}" for path in paths]
+            _wait_for(urls[1])
+            yield urls
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait_for(url: str) -> None:
+    for _ in range(200):
+        with contextlib.suppress(OSError), urllib.request.urlopen(url):
+            return
+        time.sleep(0.02)
+    raise TimeoutError("nginx does not answer")
