@@ -1,6 +1,7 @@
 // Uncompressed pixels: 1 bit a pixel, 8, 16 and 32 bit integers, 32 and 64 bit floats, both byte orders.
 #include "raw.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -102,19 +103,18 @@ void interleaved_rows(const vs_frame &frame, const uint8_t *data, uint32_t first
 void decode(const Encoded &e, Sink &sink) {
     const vs_frame &frame = e.frame;
     const bool is_bits = frame.bits_allocated == 1;
-    // Bits start anywhere; how many bytes follow them is not this frame's business.
-    if (!is_bits)
-        raw_check_size(frame, e.size);
-    else if (const uint64_t bits = frame.first_bit + uint64_t{e.rows} * e.columns; e.size < (bits + 7) / 8)
-        fail(VS_TRUNCATED, "%zu bytes, the frame ends in byte %llu", e.size, static_cast<unsigned long long>((bits + 7) / 8));
-
+    const uint64_t surplus = raw_surplus(frame, e.size);
+    // Frames of bits start and end anywhere: what surrounds them belongs to their neighbours.
+    if (surplus && !is_bits)
+        raw_check_surplus(frame, e.data + (e.size - surplus), surplus);
     const uint8_t *data = e.data;
     if (frame.codec == VS_CODEC_RAW_BE && (is_bits || !raw_row_bytes(frame))) {
-        const size_t needed = is_bits ? e.size : raw_frame_bytes(frame);
-        const size_t words = (needed + 1) & ~size_t{1};
-        scratch().assign(words, 0);
-        std::memcpy(scratch().data(), data, needed < e.size ? needed : e.size);
-        swap_cells(scratch().data(), scratch().data(), words, frame.bits_allocated);
+        // The last byte of an odd number of them is the second of its word.
+        const size_t size = (static_cast<size_t>(raw_frame_bytes(frame)) + 1) & ~size_t{1};
+        if (e.size < size)
+            fail(VS_TRUNCATED, "%zu bytes of %zu", e.size, size);
+        scratch().resize(size);
+        swap_cells(data, scratch().data(), size, frame.bits_allocated);
         data = scratch().data();
     }
     if (is_bits)
@@ -138,19 +138,26 @@ uint64_t raw_frame_bytes(const vs_frame &frame) {
         fail(VS_UNSUPPORTED, "64-bit integer pixels");
     const uint64_t pixels = uint64_t{frame.rows} * frame.columns;
     if (!is_subsampled(frame))
-        return (pixels * frame.samples_per_pixel * frame.bits_allocated + 7) / 8;
+        return (frame.first_bit + pixels * frame.samples_per_pixel * frame.bits_allocated + 7) / 8;
     if (frame.bits_allocated != 8 || frame.columns % 2)
         fail(VS_UNSUPPORTED, "YBR_FULL_422 with %u columns of %u bits", frame.columns, frame.bits_allocated);
     return pixels * 2;
 }
 
-void raw_check_size(const vs_frame &frame, uint64_t size) {
+uint64_t raw_surplus(const vs_frame &frame, uint64_t size) {
     const uint64_t expected = raw_frame_bytes(frame);
-    const auto has = static_cast<unsigned long long>(size), wants = static_cast<unsigned long long>(expected);
     if (size < expected)
-        fail(VS_TRUNCATED, "%llu bytes of %llu", has, wants);
-    if (size > expected + (expected & 1))
-        fail(VS_MISMATCH, "%llu bytes where rows, columns and bits allocated make %llu", has, wants);
+        fail(VS_TRUNCATED, "%llu bytes of %llu", static_cast<unsigned long long>(size),
+             static_cast<unsigned long long>(expected));
+    return size - expected;
+}
+
+void raw_check_surplus(const vs_frame &frame, const uint8_t *data, uint64_t size) {
+    // A byte of any value makes the length even; more of them are padding only if they hold nothing.
+    const uint64_t expected = raw_frame_bytes(frame);
+    if (size > (expected & 1) && std::any_of(data, data + size, [](uint8_t byte) { return byte != 0; }))
+        fail(VS_MISMATCH, "%llu bytes where rows, columns and bits allocated make %llu",
+             static_cast<unsigned long long>(expected + size), static_cast<unsigned long long>(expected));
 }
 
 uint64_t raw_row_bytes(const vs_frame &frame) {

@@ -15,7 +15,8 @@ template <class T> void convert(T *y, T *b, T *r, size_t count, unsigned bits) {
         return static_cast<T>(std::min(std::max(std::floor(x + 0.5F), 0.0F), top));
     };
     for (size_t i = 0; i < count; ++i) {
-        const float luma = y[i], cb = b[i] - centre, cr = r[i] - centre;
+        const auto luma = static_cast<float>(y[i]);
+        const float cb = static_cast<float>(b[i]) - centre, cr = static_cast<float>(r[i]) - centre;
         y[i] = whole(luma + 1.402F * cr);
         b[i] = whole((luma + green_from_b * cb) + green_from_r * cr);
         r[i] = whole(luma + 1.772F * cb);
@@ -27,5 +28,7 @@ template <class T> void convert(T *y, T *b, T *r, size_t count, unsigned bits) {
 void ybr_to_rgb(uint8_t *y, uint8_t *b, uint8_t *r, size_t count, unsigned bits) { convert(y, b, r, count, bits); }
 
 void ybr_to_rgb(uint16_t *y, uint16_t *b, uint16_t *r, size_t count, unsigned bits) { convert(y, b, r, count, bits); }
+
+void ybr_to_rgb(uint32_t *y, uint32_t *b, uint32_t *r, size_t count, unsigned bits) { convert(y, b, r, count, bits); }
 
 } // namespace vs

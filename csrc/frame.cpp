@@ -102,7 +102,7 @@ uint64_t total(const File &file, const vs_range *ranges, size_t count) {
 // Rows are read and placed a block at a time, while the block is in the cache.
 void stream_rows(const File &file, const vs_range &range, const vs_frame &frame, Sink &sink) {
     constexpr uint64_t block_bytes = 128u << 10;
-    raw_check_size(frame, range.length);
+    const uint64_t surplus = raw_surplus(frame, range.length);
     const uint64_t row_bytes = raw_row_bytes(frame);
     const auto rows = static_cast<uint32_t>(std::clamp<uint64_t>(block_bytes / row_bytes, 1, frame.rows));
     Block block;
@@ -111,6 +111,11 @@ void stream_rows(const File &file, const vs_range &range, const vs_frame &frame,
         const uint32_t count = std::min(rows, frame.rows - y);
         file.read(range.offset + y * row_bytes, count * row_bytes, bytes);
         raw_rows(frame, bytes, y, count, sink);
+    }
+    if (surplus) {
+        bytes = block.reserve(surplus);
+        file.read(range.offset + range.length - surplus, surplus, bytes);
+        raw_check_surplus(frame, bytes, surplus);
     }
 }
 

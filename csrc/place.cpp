@@ -18,11 +18,20 @@ struct Limits {
 };
 
 Limits limits(vs_dtype type) {
+    // An integer's ends, and the largest finite float.
+    constexpr double largest = std::numeric_limits<float>::max();
     constexpr Limits table[] = {
-        {-128, 127, "int8"},          {0, 255, "uint8"},           {-32768, 32767, "int16"},        {0, 65535, "uint16"},
-        {-2147483648.0, 2147483647.0, "int32"}, {0, 4294967295.0, "uint32"}, {-infinity, infinity, "float32"},
-        {-infinity, infinity, "float64"}};
+        {-128, 127, "int8"},      {0, 255, "uint8"},
+        {-32768, 32767, "int16"}, {0, 65535, "uint16"},
+        {-2147483648.0, 2147483647.0, "int32"}, {0, 4294967295.0, "uint32"},
+        {-largest, largest, "float32"}, {-infinity, infinity, "float64"}};
     return table[type];
+}
+
+bool fits(double low, double high, const Limits &bound) {
+    // Infinite pixels are themselves in a float, not an overflow.
+    const bool is_float = bound.high > 4294967295.0;
+    return (low >= bound.low || (is_float && low == -infinity)) && (high <= bound.high || (is_float && high == infinity));
 }
 
 bool is_whole(double x, double bound) { return std::nearbyint(x) == x && std::fabs(x) <= bound; }
@@ -49,8 +58,7 @@ Placer::Placer(const vs_frame &frame, const vs_target &target, bool gives_rgb)
       is_ybr_(!gives_rgb && (frame.photometric == VS_YBR_FULL || frame.photometric == VS_YBR_FULL_422)),
       rows_(reduced(frame.rows, frame.reduce)), columns_(reduced(frame.columns, frame.reduce)),
       channels_(frame.table ? frame.table->channels : frame.samples_per_pixel),
-      // With these bounds a product of a 32-bit sample and the sum stay below 2^63, where doubles of the
-      // results of any integer type are exact.
+      // With these bounds all results stay below 2^53, where doubles count exactly.
       is_exact_(is_whole(frame.slope, 1 << 20) && is_whole(frame.intercept, 4503599627370496.0)),
       written_{infinity, -infinity} {
     const size_t row_bytes = static_cast<size_t>(columns_) * channels_ * size_of(dtype_);
@@ -103,32 +111,19 @@ Placer::Stored Placer::interleaved(const Plane *planes) {
     // Already as wanted: colour last, full cells.
     const auto *base = static_cast<const unsigned char *>(planes[0].samples);
     if (!is_ybr_ && planes[0].step == 3 && planes[1].samples == base + size && planes[2].samples == base + 2 * size &&
-        frame_.bits_stored == 8 * size && !is_float(type))
+        frame_.bits_stored == 8 * size)
         return {base, with_sign(type, frame_.pixel_representation)};
 
     unsigned char *parts[3];
     Sample part_type = type;
     for (unsigned c = 0; c < 3; ++c) {
-        if (planes[c].type != type)
-            fail(VS_UNSUPPORTED, "components of different sample types");
+        if (planes[c].type != type || is_float(type))
+            fail(VS_UNSUPPORTED, "components of different or float sample types");
         const Stored part = stored(planes[c], c);
         part_type = part.type;
         parts[c] = scratch(c, columns_ * size);
         if (part.samples != parts[c])
             std::memcpy(parts[c], part.samples, columns_ * size);
-    }
-    // Components that do not fill their containers come in wide ones from some codecs; colour is at most 16 bits.
-    if (size == 4) {
-        if (frame_.bits_stored > 16)
-            fail(VS_UNSUPPORTED, "colour of more than 16 bits a sample");
-        for (auto *part : parts)
-            for (uint32_t i = 0; i < columns_; ++i) {
-                uint32_t wide;
-                std::memcpy(&wide, part + 4 * static_cast<size_t>(i), 4);
-                const auto narrow = static_cast<uint16_t>(wide);
-                std::memcpy(part + 2 * static_cast<size_t>(i), &narrow, 2);
-            }
-        part_type = with_sign(Sample::u16, part_type == Sample::i32);
     }
     const auto weave = [&](auto *row) {
         using T = std::remove_pointer_t<decltype(row)>;
@@ -139,11 +134,12 @@ Placer::Stored Placer::interleaved(const Plane *planes) {
             for (unsigned c = 0; c < 3; ++c)
                 row[3 * i + c] = in[c][i];
     };
-    auto *out = scratch(3, static_cast<size_t>(columns_) * 3 * 2);
-    if (size_of(part_type) == 1)
-        weave(out);
-    else
-        weave(reinterpret_cast<uint16_t *>(out));
+    auto *out = scratch(3, columns_ * size * 3);
+    switch (size) {
+    case 1: weave(out); break;
+    case 2: weave(reinterpret_cast<uint16_t *>(out)); break;
+    default: weave(reinterpret_cast<uint32_t *>(out));
+    }
     return {out, part_type};
 }
 
@@ -169,16 +165,15 @@ void Placer::write(uint32_t y, const Stored &row) {
     high += intercept;
     if (low > high && in.minimum <= in.maximum)
         std::swap(low, high);
+    const Limits bound = limits(dtype_);
     if (to_integer) {
-        if (is_float(row.type) && in.minimum > in.maximum)
-            fail(VS_RANGE, "row %u holds no numbers, which %s cannot say", y, limits(dtype_).name);
         low = std::nearbyint(low);
         high = std::nearbyint(high);
-        const Limits bound = limits(dtype_);
-        if (!(low >= bound.low && high <= bound.high))
-            fail(VS_RANGE, "values %.17g to %.17g in row %u do not fit %s (%.0f to %.0f)", low, high, y, bound.name,
-                 bound.low, bound.high);
+        if (is_float(row.type) && has_nan_for(row.type)(row.samples, count))
+            fail(VS_RANGE, "row %u holds NaN, which %s cannot", y, bound.name);
     }
+    if (in.minimum <= in.maximum && !fits(low, high, bound))
+        fail(VS_RANGE, "values %.17g to %.17g in row %u do not fit %s", low, high, y, bound.name);
     if (to_integer && is_exact_ && !is_float(row.type))
         affine_for(row.type, dtype_)(row.samples, out, count, static_cast<int64_t>(slope),
                                      static_cast<int64_t>(intercept));

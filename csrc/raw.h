@@ -5,11 +5,14 @@
 
 namespace vs {
 
-// Size of the frame, without a pad byte. Throws VS_UNSUPPORTED for layouts that cannot be read.
+// Bytes up to the frame's end, without a pad byte. Throws VS_UNSUPPORTED for layouts that cannot be read.
 uint64_t raw_frame_bytes(const vs_frame &frame);
 
-// Throws unless `size` bytes are one frame, with or without the byte that makes its length even.
-void raw_check_size(const vs_frame &frame, uint64_t size);
+// How many of `size` bytes follow the frame; throws VS_TRUNCATED if there are too few for it.
+uint64_t raw_surplus(const vs_frame &frame, uint64_t size);
+
+// Throws VS_MISMATCH unless the bytes behind the frame are padding.
+void raw_check_surplus(const vs_frame &frame, const uint8_t *data, uint64_t size);
 
 // Bytes a row if each row lies in one piece, so that a frame can be decoded a few rows at a time; else 0.
 uint64_t raw_row_bytes(const vs_frame &frame);

@@ -53,6 +53,13 @@ template <class In> Extent range(const void *in, size_t count) {
     }
 }
 
+template <class In> bool has_nan(const void *in, size_t count) {
+    bool found = false;
+    for (size_t i = 0; i < count; ++i)
+        found |= std::isnan(load<In>(in, i));
+    return found;
+}
+
 template <class In, class Out> void affine(const void *in, void *out, size_t count, int64_t slope, int64_t intercept) {
     // Unsigned, and at least as wide as int so that nothing is promoted back to signed: wrapping is defined.
     using Word = std::conditional_t<(sizeof(Out) < 4), uint16_t, uint32_t>;
@@ -134,6 +141,8 @@ Range range_for(Sample in) {
                                range<uint32_t>, range<int32_t>, range<float>,    range<double>};
     return table[static_cast<int>(in)];
 }
+
+HasNan has_nan_for(Sample in) { return in == Sample::f32 ? has_nan<float> : has_nan<double>; }
 
 Affine affine_for(Sample in, vs_dtype out) {
     switch (in) {

@@ -29,6 +29,9 @@ Unpack unpack_for(Sample in, bool is_signed);
 using Range = Extent (*)(const void *in, size_t count);
 Range range_for(Sample in);
 
+using HasNan = bool (*)(const void *in, size_t count);
+HasNan has_nan_for(Sample in); // f32 and f64
+
 // in * slope + intercept in the arithmetic of the output's width: exact if the results are known to fit.
 using Affine = void (*)(const void *in, void *out, size_t count, int64_t slope, int64_t intercept);
 Affine affine_for(Sample in, vs_dtype out);
