@@ -48,7 +48,11 @@ class Series:
         folder = self._folder / transfer_syntax
         if transfer_syntax not in self._truth:
             self._truth[transfer_syntax] = write_series(
-                folder, kind="ct", slices=self._slices, rows=self._rows, columns=self._rows,
+                folder,
+                kind="ct",
+                slices=self._slices,
+                rows=self._rows,
+                columns=self._rows,
                 transfer_syntax=transfer_syntax,
             )
         return folder
@@ -101,9 +105,7 @@ def htj2k_over_http(series: Series, rounds: int) -> Figure:
     frames, expected = Frames(folder), checksum(series.truth(HTJ2K_RPCL).array)
     with nginx(folder) as (url, *_):
         load_and_check(url, expected)
-        times = interleaved(
-            {"volstream": lambda: load_and_check(url, ""), "decode": lambda: frames.decode(2)}, rounds
-        )
+        times = interleaved({"volstream": lambda: load_and_check(url, ""), "decode": lambda: frames.decode(2)}, rounds)
     return _ratio("HTJ2K over WADO-RS / decoding from memory on all cores", times, "volstream", "decode", 1.3)
 
 

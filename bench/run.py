@@ -1,6 +1,6 @@
 """Measure the figures the package holds itself to, and print a table.
 
-    python bench/run.py [FIGURE ...] [--slices 300] [--rounds 5] [--out FILE.jsonl]
+python bench/run.py [FIGURE ...] [--slices 300] [--rounds 5] [--out FILE.jsonl]
 """
 
 from __future__ import annotations

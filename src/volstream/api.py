@@ -178,6 +178,3 @@ def _wait(volume: Volume, progress: Progress) -> None:
     from .progress import report
 
     report(volume, progress)
-
-
-

@@ -55,7 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="machine-readable output")
     common.add_argument("-v", "--verbose", action="store_true", help="log what happens")
     common.add_argument(
-        "-o", "--option", action="append", default=[], metavar="NAME=VALUE",
+        "-o",
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
         help="any option of volstream.load, e.g. gaps=fill, select=1, executor=processes, connections=24",
     )
     common.add_argument(
@@ -69,8 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     load = commands.add_parser("load", parents=[common], help="load a series and write it to a file")
     load.add_argument("source", metavar="SOURCE", help="folder, file, glob, zip, or DICOMweb series URL")
     load.add_argument("--out", metavar="FILE", help="write .nii, .nii.gz, .nrrd, .npy, .zarr or .png")
-    load.add_argument("--on-error", choices=("raise", "fill"), default="raise",
-                      help="what to do if a slice fails (default: raise)")
+    load.add_argument(
+        "--on-error", choices=("raise", "fill"), default="raise", help="what to do if a slice fails (default: raise)"
+    )
     load.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
     load.set_defaults(run=_load)
     return parser

@@ -1,6 +1,6 @@
 """The demo: an embedded DICOMweb server with two generated series, loaded over loopback, shown as a picture.
 
-    python -m volstream.demo [FOLDER]
+python -m volstream.demo [FOLDER]
 """
 
 from __future__ import annotations
@@ -41,8 +41,18 @@ def main(argv: Sequence[str] | None = None) -> int:
                     low, high = volume.range
                     shape = " x ".join(map(str, volume.shape))
                     rate = volume.array.nbytes / seconds / 1e6
-                    rows.append((kind.upper(), shape, str(volume.dtype), volume.units, f"{low:g} .. {high:g}",
-                                 f"{seconds:.2f}", f"{rate:.0f}", str(picture)))
+                    rows.append(
+                        (
+                            kind.upper(),
+                            shape,
+                            str(volume.dtype),
+                            volume.units,
+                            f"{low:g} .. {high:g}",
+                            f"{seconds:.2f}",
+                            f"{rate:.0f}",
+                            str(picture),
+                        )
+                    )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     print()
     for row in rows:

@@ -121,7 +121,9 @@ def run_task(task: Task, target: Any) -> tuple[float, float]:
                 raise  # no plugin reads what we cannot
     from .plugins import decode_stored
 
-    raw_spec, stored = decode_stored(task.spec, _read(task.data) if from_file else bytes(task.data), task.transfer_syntax)
+    raw_spec, stored = decode_stored(
+        task.spec, _read(task.data) if from_file else bytes(task.data), task.transfer_syntax
+    )
     return _native.decode(_native.FrameSpec(**raw_spec), stored, target, task.offset, task.dtype)
 
 
@@ -133,5 +135,7 @@ def _read(data: tuple[str, tuple[tuple[int, int], ...]]) -> bytes:
             file.seek(offset)
             parts.append(file.read(length))
             if len(parts[-1]) != length:
-                raise DamagedError(f"the file ends {length - len(parts[-1])} bytes before its pixel data do", address=path)
+                raise DamagedError(
+                    f"the file ends {length - len(parts[-1])} bytes before its pixel data do", address=path
+                )
     return b"".join(parts)

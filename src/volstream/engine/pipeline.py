@@ -81,9 +81,7 @@ class Pipeline:
             await self._load(todo)
 
     async def _load(self, todo: list[int]) -> None:
-        workers = Workers(
-            self._segment, self._done, count=self._options.workers, executor=self._options.executor
-        )
+        workers = Workers(self._segment, self._done, count=self._options.workers, executor=self._options.executor)
         missing = set(todo)
         stream = self._source.stream(self._wanted(deque(todo)), self.budget)
         try:

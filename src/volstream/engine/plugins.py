@@ -66,8 +66,15 @@ def _pydicom(spec: dict[str, Any], data: bytes, transfer_syntax: str) -> tuple[A
                 number_of_frames=1,
                 **{
                     key: spec[key]
-                    for key in ("rows", "columns", "bits_allocated", "bits_stored", "samples_per_pixel",
-                                "pixel_representation", "planar_configuration")
+                    for key in (
+                        "rows",
+                        "columns",
+                        "bits_allocated",
+                        "bits_stored",
+                        "samples_per_pixel",
+                        "pixel_representation",
+                        "planar_configuration",
+                    )
                 },
                 photometric_interpretation=spec["photometric"],
             )

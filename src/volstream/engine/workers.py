@@ -34,7 +34,9 @@ def default_workers() -> int:
 class Workers:
     """A fixed number of decoding threads for one segment; started with the first job, ended by `close`."""
 
-    def __init__(self, segment: Segment, done: Done, *, count: int | None = None, executor: Executor = "threads") -> None:
+    def __init__(
+        self, segment: Segment, done: Done, *, count: int | None = None, executor: Executor = "threads"
+    ) -> None:
         if executor not in ("threads", "processes"):
             raise UsageError(f"executor must be 'threads' or 'processes', not {executor!r}")
         if count is not None and count < 1:

@@ -1,0 +1,63 @@
+"""Frames made from nothing but numbers, and a segment to put them in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from volstream.errors import VolstreamError
+from volstream.plan import Geometry, Slot, VolumePlan
+from volstream.records import IDENTITY, FrameRecord, Payload, PixelFormat, SeriesInfo
+from volstream.store.segment import Segment
+from volstream.syntaxes import EXPLICIT
+
+ROWS, COLUMNS = 8, 10
+PIXEL = PixelFormat(ROWS, COLUMNS, 16, 16, 15, 1)
+
+
+def frame(index: int) -> FrameRecord:
+    return FrameRecord(f"1.2.{index}", 0, 1, f"wadors:{index}", EXPLICIT, SeriesInfo(), PIXEL)
+
+
+def pixels(index: int) -> np.ndarray:
+    return np.random.default_rng(index).integers(-2000, 2000, (ROWS, COLUMNS), np.int16)
+
+
+@dataclass
+class FakeSource:
+    """Yields raw frames; `answer` may replace a frame's payload (bytes, or an error). Counts what was asked."""
+
+    answer: Callable[[int, int], bytes | VolstreamError] = lambda index, attempt: pixels(index).tobytes()
+    asked: list[int] = field(default_factory=list)
+    address: str = "fake"
+
+    async def stream(self, wanted: Iterator[FrameRecord], budget: object) -> AsyncIterator[tuple]:
+        for record in wanted:
+            index = int(record.address.partition(":")[2])
+            self.asked.append(index)
+            await budget.acquire(record, record.pixel.frame_bytes)  # type: ignore[attr-defined]
+            answer = self.answer(index, self.asked.count(index))
+            yield record, answer if isinstance(answer, VolstreamError) else Payload(answer, EXPLICIT)
+
+    async def close(self) -> None: ...
+
+
+def plan_of(count: int, gaps: tuple[int, ...] = ()) -> VolumePlan:
+    slots = tuple(Slot(None if i in gaps else frame(i), IDENTITY) for i in range(count))
+    return VolumePlan((count, ROWS, COLUMNS), np.dtype("int16"), Geometry(np.eye(4)), "", slots, -7, {})
+
+
+@pytest.fixture
+def segment() -> Iterator[Callable[[VolumePlan], Segment]]:
+    made: list[Segment] = []
+
+    def make(plan: VolumePlan) -> Segment:
+        made.append(Segment.create(plan.shape, plan.dtype, {}, slices=len(plan.slots), fill=plan.fill))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

@@ -1,0 +1,143 @@
+"""The pipeline: every slice gets a final state, whatever the source does; nothing is fetched without need."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from volstream.engine.pipeline import EngineOptions, Pipeline
+from volstream.errors import DamagedError, SourceError, UsageError
+from volstream.records import FrameRecord
+from volstream.store.segment import Segment
+
+from .conftest import FakeSource, frame, pixels, plan_of
+
+Make = Callable[[Any], Segment]
+
+
+def test_fills_the_volume(segment: Make) -> None:
+    plan = plan_of(30)
+    volume, source = segment(plan), FakeSource()
+    pipeline = Pipeline(source, plan, volume, EngineOptions())
+    asyncio.run(pipeline.run())
+    assert (volume.states == 8).all()
+    assert not pipeline.errors
+    np.testing.assert_array_equal(volume.array, [pixels(i) for i in range(30)])
+    assert source.asked == list(range(30))
+
+
+def test_a_tiny_budget_bounds_what_is_in_flight(segment: Make) -> None:
+    plan = plan_of(30)
+    nbytes = frame(0).pixel.frame_bytes
+    pipeline = Pipeline(FakeSource(), plan, segment(plan), EngineOptions(in_flight=2 * nbytes))
+    asyncio.run(pipeline.run())
+    assert pipeline.budget.peak <= 2 * nbytes
+    assert pipeline.budget._used == 0
+
+
+def test_a_gap_gets_the_fill_value_and_no_error(segment: Make) -> None:
+    plan = plan_of(4, gaps=(2,))
+    volume = segment(plan)
+    pipeline = Pipeline(FakeSource(), plan, volume, EngineOptions())
+    asyncio.run(pipeline.run())
+    assert volume.states.tolist() == [8, 8, 255, 8]
+    assert (volume.array[2] == -7).all()
+    assert not pipeline.errors
+
+
+def test_a_frame_damaged_on_the_way_is_fetched_once_more(segment: Make) -> None:
+    plan = plan_of(5)
+    source = FakeSource(lambda index, attempt: b"cut" if (index, attempt) == (3, 1) else pixels(index).tobytes())
+    volume = segment(plan)
+    pipeline = Pipeline(source, plan, volume, EngineOptions())
+    asyncio.run(pipeline.run())
+    assert (volume.states == 8).all()
+    assert source.asked == [0, 1, 2, 3, 4, 3]
+
+
+def test_a_frame_that_stays_damaged_fails_alone(segment: Make) -> None:
+    plan = plan_of(5)
+    source = FakeSource(lambda index, attempt: b"cut" if index == 3 else pixels(index).tobytes())
+    volume = segment(plan)
+    pipeline = Pipeline(source, plan, volume, EngineOptions())
+    asyncio.run(pipeline.run())
+    assert volume.states.tolist() == [8, 8, 8, 255, 8]
+    assert isinstance(pipeline.errors[3], DamagedError)
+    assert pipeline.errors[3].uid == "1.2.3"
+    assert (volume.array[3] == -7).all()
+
+
+def test_a_frame_that_cannot_be_fetched_fails_alone(segment: Make) -> None:
+    plan = plan_of(3)
+    source = FakeSource(lambda index, attempt: SourceError("gone") if index == 0 else pixels(index).tobytes())
+    pipeline = Pipeline(source, plan, segment(plan), EngineOptions())
+    asyncio.run(pipeline.run())
+    assert list(pipeline.errors) == [0]
+    assert pipeline.errors[0].address == "wadors:0"
+    assert pipeline.budget._used == 0
+
+
+def test_a_frame_the_source_forgets_is_an_error(segment: Make) -> None:
+    class Forgetful(FakeSource):
+        async def stream(self, wanted: Iterator[FrameRecord], budget: object) -> AsyncIterator[tuple]:
+            async for record, payload in super().stream(wanted, budget):
+                if record.uid != "1.2.1":
+                    yield record, payload
+
+    plan = plan_of(3)
+    pipeline = Pipeline(Forgetful(), plan, segment(plan), EngineOptions())
+    asyncio.run(pipeline.run())
+    assert isinstance(pipeline.errors[1], SourceError)
+
+
+def test_cancelled_it_leaves_what_is_there_and_resumes(segment: Make) -> None:
+    plan = plan_of(10)
+    volume = segment(plan)
+    source = FakeSource()
+    pipeline = Pipeline(source, plan, volume, EngineOptions())
+
+    class Stalls(FakeSource):
+        async def stream(self, wanted: Iterator[FrameRecord], budget: object) -> AsyncIterator[tuple]:
+            async for item in source.stream(wanted, budget):
+                yield item
+                if len(source.asked) == 4:
+                    await asyncio.sleep(60)
+
+    async def main() -> None:
+        pipeline._source = Stalls()
+        task = asyncio.create_task(pipeline.run())
+        while np.count_nonzero(volume.states) < 4:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.wait([task])
+        assert volume.states.tolist() == [8] * 4 + [0] * 6
+        pipeline._source = source
+        await pipeline.run()
+
+    asyncio.run(main())
+    assert (volume.states == 8).all()
+    assert sorted(source.asked) == list(range(10))
+    np.testing.assert_array_equal(volume.array, [pixels(i) for i in range(10)])
+
+
+def test_a_source_that_raises_ends_the_load_cleanly(segment: Make) -> None:
+    class Breaks(FakeSource):
+        async def stream(self, wanted: Iterator[FrameRecord], budget: object) -> AsyncIterator[tuple]:
+            async for item in super().stream(wanted, budget):
+                yield item
+                raise RuntimeError("a bug")
+
+    plan = plan_of(5)
+    pipeline = Pipeline(Breaks(), plan, segment(plan), EngineOptions())
+    with pytest.raises(RuntimeError, match="a bug"):
+        asyncio.run(pipeline.run())
+    assert pipeline.budget._used == 0
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(UsageError):
+        EngineOptions(in_flight=0)

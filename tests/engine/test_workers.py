@@ -1,0 +1,128 @@
+"""Threads and child processes give the same voxels; a process that dies costs a frame a retry, never the load."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from volstream.engine import child as child_module
+from volstream.engine.children import ChildPool, pool
+from volstream.engine.decode import Job, task_of
+from volstream.engine.workers import Workers, default_workers
+from volstream.errors import DamagedError, DecoderCrashedError, UnsupportedError, UsageError, VolstreamError
+from volstream.records import IDENTITY, Payload
+from volstream.store.segment import Segment
+from volstream.syntaxes import EXPLICIT
+
+from .conftest import frame, pixels, plan_of
+
+Make = Callable[[Any], Segment]
+
+
+def job(index: int, data: bytes | None = None, syntax: str = EXPLICIT) -> Job:
+    return Job(index, frame(index), Payload(pixels(index).tobytes() if data is None else data, syntax), IDENTITY)
+
+
+def run(segment: Segment, jobs: list[Job], **options: Any) -> dict[int, Any]:
+    results: dict[int, Any] = {}
+    workers = Workers(segment, lambda job, result: results.__setitem__(job.index, result), **options)
+    for one in jobs:
+        workers.submit(one)
+    workers.close()
+    return results
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_every_frame_lands_in_its_place(segment: Make, executor: str, count: int) -> None:
+    volume = segment(plan_of(20))
+    results = run(volume, [job(i) for i in range(20)], executor=executor, count=count)
+    for i in range(20):
+        np.testing.assert_array_equal(volume.array[i], pixels(i))
+        assert results[i] == (pixels(i).min(), pixels(i).max())
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_a_damaged_frame_is_an_error_that_names_it(segment: Make, executor: str) -> None:
+    results = run(segment(plan_of(3)), [job(0), job(1, b"short"), job(2)], executor=executor)
+    error = results[1]
+    assert isinstance(error, DamagedError)
+    assert (error.uid, error.index, error.address) == ("1.2.1", 1, "wadors:1")
+    assert not isinstance(results[0], VolstreamError)
+    assert not isinstance(results[2], VolstreamError)
+
+
+def test_an_unknown_transfer_syntax_is_named(segment: Make) -> None:
+    results = run(segment(plan_of(1)), [job(0, syntax="1.2.3.4")])
+    assert isinstance(results[0], UnsupportedError)
+    assert "1.2.3.4" in str(results[0])
+
+
+def test_dropped_jobs_are_given_back(segment: Make) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def done(job: Job, result: Any) -> None:
+        begun.set()
+        go_on.wait()
+
+    workers = Workers(segment(plan_of(5)), done, count=1)
+    for i in range(5):
+        workers.submit(job(i))
+    begun.wait()
+    dropped = workers.drop()
+    go_on.set()
+    workers.close()
+    assert [one.index for one in dropped] == [1, 2, 3, 4]
+
+
+def test_a_child_that_is_killed_is_replaced(segment: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = segment(plan_of(2))
+    run(volume, [job(0)], executor="processes", count=1)
+    (idle,) = pool._idle
+    os.kill(idle.pid, signal.SIGKILL)
+    monkeypatch.setattr(type(idle), "alive", property(lambda self: True))  # it dies between the look and the use
+    results = run(volume, [job(1)], executor="processes", count=1)
+    assert results[1] == (pixels(1).min(), pixels(1).max())
+    np.testing.assert_array_equal(volume.array[1], pixels(1))
+
+
+def test_a_frame_that_kills_its_child_twice_is_a_named_error(segment: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill = (
+        child_module._START.replace("serve(int(sys.argv[1]))", "")
+        .rstrip("; ")
+        .replace(
+            "from volstream.engine.child import serve", "import os, time; time.sleep(0.2); os.kill(os.getpid(), 11)"
+        )
+    )
+    monkeypatch.setattr(child_module, "_START", kill)
+    volume = segment(plan_of(1))
+    results = run(volume, [job(0)], executor="processes", count=1)
+    assert isinstance(results[0], DecoderCrashedError)
+    assert "SIGSEGV" in str(results[0])
+    assert results[0].index == 0
+
+
+def test_a_child_that_takes_too_long_is_killed(segment: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_module, "TIME_LIMIT", 0.2)
+    monkeypatch.setattr(child_module, "_START", "import time; time.sleep(60)")
+    volume = segment(plan_of(1))
+    with pytest.raises(DecoderCrashedError, match="more than"):
+        ChildPool().run(volume.name, task_of(job(0), volume.slice_bytes, "int16"))
+
+
+def test_wrong_use_is_refused(segment: Make) -> None:
+    volume = segment(plan_of(1))
+    with pytest.raises(UsageError):
+        Workers(volume, lambda *_: None, executor="greenlets")  # type: ignore[arg-type]
+    with pytest.raises(UsageError):
+        Workers(volume, lambda *_: None, count=0)
+
+
+def test_default_is_one_worker_a_core() -> None:
+    assert 1 <= default_workers() <= (os.cpu_count() or 1)
