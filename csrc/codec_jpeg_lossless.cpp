@@ -1,7 +1,307 @@
+// JPEG lossless, ISO 10918-1 process 14: every predictor, 2 to 16 bits, point transform, restart intervals, one or
+// three components in one scan or several. References are to ISO/IEC 10918-1 | ITU-T T.81.
 #include "codec.h"
+#include "huffman.h"
+
+#include <algorithm>
+#include <memory>
 
 namespace vs {
+namespace {
 
-const Codec jpeg_lossless_codec{{"jpeg-lossless", "", "", "", "absent", 0}, nullptr, nullptr};
+enum Marker : uint8_t { SOF0 = 0xC0, SOF3 = 0xC3, DHT = 0xC4, JPG = 0xC8, DAC = 0xCC, SOF15 = 0xCF, RST0 = 0xD0,
+                        RST7 = 0xD7, SOI = 0xD8, EOI = 0xD9, SOS = 0xDA, DNL = 0xDC, DRI = 0xDD };
+
+struct Component {
+    uint8_t id;
+    uint8_t sampling;
+    const HuffmanTable *table = nullptr; // of the current scan
+    std::vector<uint16_t> rows;          // two rows; all, if the components come in separate scans
+    bool is_seen = false;
+};
+
+// The header segments, one after another. B.1.1.
+class Segments {
+public:
+    Segments(const uint8_t *data, size_t size) : at_(data), end_(data + size) {}
+
+    struct Segment {
+        uint8_t marker;
+        const uint8_t *data;
+        size_t size;
+    };
+
+    Segment next() {
+        if (at_ == end_)
+            fail(VS_TRUNCATED, "the JPEG ends before its last row");
+        if (*at_ != 0xFF)
+            fail(VS_CORRUPT, "a JPEG marker was expected, not byte %02X", *at_);
+        while (at_ != end_ && *at_ == 0xFF) // any number of fill bytes, B.1.1.2
+            ++at_;
+        if (at_ == end_)
+            fail(VS_TRUNCATED, "the JPEG ends within a marker");
+        const uint8_t marker = *at_++;
+        if (marker == SOI || marker == EOI || (marker >= RST0 && marker <= RST7))
+            return {marker, at_, 0};
+        if (end_ - at_ < 2)
+            fail(VS_TRUNCATED, "the JPEG ends within a segment");
+        const size_t length = static_cast<size_t>(at_[0] << 8 | at_[1]);
+        if (length < 2)
+            fail(VS_CORRUPT, "a JPEG segment of %zu bytes", length);
+        if (static_cast<size_t>(end_ - at_) < length)
+            fail(VS_TRUNCATED, "the JPEG ends within a segment");
+        const Segment segment{marker, at_ + 2, length - 2};
+        at_ += length;
+        return segment;
+    }
+
+    const uint8_t *at() const { return at_; }
+    void skip_to(const uint8_t *at) { at_ = at; }
+
+private:
+    const uint8_t *at_, *end_;
+};
+
+bool is_frame_header(uint8_t marker) {
+    return marker >= SOF0 && marker <= SOF15 && marker != DHT && marker != JPG && marker != DAC;
+}
+
+vs_codestream describe(const Segments::Segment &frame) {
+    if (frame.size < 6 || frame.size < 6u + 3u * frame.data[5])
+        fail(VS_CORRUPT, "a JPEG frame header of %zu bytes", frame.size);
+    vs_codestream stream{};
+    stream.codec = VS_CODEC_JPEG_LOSSLESS;
+    stream.precision = frame.data[0];
+    stream.rows = static_cast<uint32_t>(frame.data[1] << 8 | frame.data[2]);
+    stream.columns = static_cast<uint32_t>(frame.data[3] << 8 | frame.data[4]);
+    stream.components = frame.data[5];
+    stream.is_reversible = 1;
+    return stream;
+}
+
+bool probe(const uint8_t *data, size_t size, vs_codestream &out) {
+    if (size < 4 || data[0] != 0xFF || data[1] != SOI)
+        return false;
+    try {
+        Segments segments(data, size);
+        for (;;) {
+            const auto segment = segments.next();
+            if (is_frame_header(segment.marker)) {
+                if (segment.marker != SOF3)
+                    return false;
+                out = describe(segment);
+                return true;
+            }
+            if (segment.marker == SOS || segment.marker == EOI)
+                return false;
+        }
+    } catch (const Error &) {
+        return false;
+    }
+}
+
+// Adds the predictions to a row of differences, in place. Arithmetic is modulo 2^16, H.1.2.1 and H.2.
+void undo_prediction(uint16_t *row, const uint16_t *above, size_t count, unsigned predictor, uint16_t first) {
+    if (!count)
+        return;
+    // The first sample follows the one above; the first row (of a restart interval) starts in mid-range, H.1.1.
+    row[0] = static_cast<uint16_t>(row[0] + (above ? above[0] : first));
+    if (!above)
+        predictor = 1;
+    const auto run = [&](auto predict) {
+        int left = row[0];
+        for (size_t x = 1; x < count; ++x) {
+            left = static_cast<uint16_t>(row[x] + predict(left, x));
+            row[x] = static_cast<uint16_t>(left);
+        }
+    };
+    switch (predictor) { // table H.1
+    case 1: return run([](int left, size_t) { return left; });
+    case 2: return run([=](int, size_t x) { return int{above[x]}; });
+    case 3: return run([=](int, size_t x) { return int{above[x - 1]}; });
+    case 4: return run([=](int left, size_t x) { return left + above[x] - above[x - 1]; });
+    case 5: return run([=](int left, size_t x) { return left + ((above[x] - above[x - 1]) >> 1); });
+    case 6: return run([=](int left, size_t x) { return above[x] + ((left - above[x - 1]) >> 1); });
+    default: return run([=](int left, size_t x) { return (left + above[x]) >> 1; });
+    }
+}
+
+class Decoder {
+public:
+    Decoder(const Encoded &encoded, Sink &sink)
+        : encoded_(encoded), sink_(sink), segments_(encoded.data, encoded.size) {}
+
+    void run() {
+        if (segments_.next().marker != SOI)
+            fail(VS_CORRUPT, "not a JPEG: it starts with FF %02X", encoded_.data[1]);
+        while (!is_done_) {
+            const auto segment = segments_.next();
+            if (is_frame_header(segment.marker))
+                read_frame_header(segment);
+            else if (segment.marker == DHT)
+                read_tables(segment);
+            else if (segment.marker == DRI && segment.size >= 2)
+                restart_interval_ = static_cast<uint32_t>(segment.data[0] << 8 | segment.data[1]);
+            else if (segment.marker == SOS)
+                read_scan(segment);
+            else if (segment.marker == DNL || segment.marker == DAC)
+                fail(VS_UNSUPPORTED, "JPEG lossless with marker FF %02X", segment.marker);
+            else if (segment.marker == EOI)
+                fail(VS_TRUNCATED, "the JPEG ends before its last component");
+        }
+    }
+
+private:
+    using Segment = Segments::Segment;
+
+    void read_frame_header(const Segment &segment) {
+        if (!components_.empty())
+            fail(VS_CORRUPT, "a second JPEG frame header");
+        if (segment.marker != SOF3)
+            fail(VS_UNSUPPORTED, "a JPEG of process SOF%u, not lossless", segment.marker - SOF0);
+        const vs_codestream stream = describe(segment);
+        check_codestream(stream, encoded_);
+        if (stream.precision < 2 || stream.precision > 16)
+            fail(VS_CORRUPT, "JPEG lossless of %u bits", stream.precision);
+        precision_ = stream.precision;
+        for (unsigned i = 0; i < stream.components; ++i) {
+            const uint8_t *at = segment.data + 6 + 3 * i;
+            components_.push_back({at[0], at[1]});
+            if (stream.components > 1 && at[1] != 0x11)
+                fail(VS_UNSUPPORTED, "JPEG lossless with subsampled components");
+        }
+    }
+
+    void read_tables(const Segment &segment) { // B.2.4.2
+        const uint8_t *at = segment.data, *end = at + segment.size;
+        while (at != end) {
+            if (end - at < 17 || at[0] > 3)
+                fail(VS_CORRUPT, "a damaged JPEG Huffman table");
+            const uint8_t slot = *at++;
+            if (!tables_[slot])
+                tables_[slot] = std::make_unique<HuffmanTable>();
+            at = tables_[slot]->read(at, end);
+        }
+    }
+
+    void read_scan(const Segment &segment) { // B.2.3
+        const size_t count = segment.size ? segment.data[0] : 0;
+        if (components_.empty() || !count || count > components_.size() || segment.size < 4 + 2 * count)
+            fail(VS_CORRUPT, "a damaged JPEG scan header");
+        scan_.clear();
+        for (size_t i = 0; i < count; ++i) {
+            const uint8_t id = segment.data[1 + 2 * i], slot = segment.data[2 + 2 * i] >> 4;
+            const auto found = std::find_if(components_.begin(), components_.end(),
+                                            [&](const Component &c) { return c.id == id && !c.is_seen; });
+            if (found == components_.end() || slot > 3 || !tables_[slot])
+                fail(VS_CORRUPT, "a JPEG scan of component %u with table %u", id, slot);
+            found->table = tables_[slot].get();
+            found->is_seen = true;
+            scan_.push_back(&*found);
+        }
+        const uint8_t *parameters = segment.data + 1 + 2 * count;
+        predictor_ = parameters[0];
+        shift_ = parameters[2] & 15;
+        if (predictor_ < 1 || predictor_ > 7 || parameters[2] >> 4 || shift_ >= precision_)
+            fail(VS_CORRUPT, "a JPEG lossless scan with predictor %u, point transform %u", predictor_, parameters[2]);
+        if (restart_interval_ % encoded_.columns)
+            fail(VS_UNSUPPORTED, "JPEG restarts within a row, after %u samples", restart_interval_); // H.1.1 forbids them
+        decode_scan();
+        is_done_ = std::all_of(components_.begin(), components_.end(), [](const Component &c) { return c.is_seen; });
+        if (is_done_ && scan_.size() < components_.size())
+            for (uint32_t y = 0; y < encoded_.rows; ++y)
+                deliver(y, y);
+    }
+
+    void decode_scan() {
+        const uint32_t rows = encoded_.rows;
+        const bool is_whole = scan_.size() == components_.size();
+        for (Component *component : scan_)
+            component->rows.resize(size_t{encoded_.columns} * (is_whole ? 2 : rows));
+        const uint32_t interval = restart_interval_ ? restart_interval_ / encoded_.columns : rows;
+        BitReader &bits = bit_reader();
+        const uint8_t *end = encoded_.data + encoded_.size;
+        for (uint32_t y = 0; y < rows; ++y) {
+            if (y % interval == 0) {
+                const uint8_t *at = segments_.at();
+                if (y) {
+                    const Segment restart = segments_.next();
+                    if (restart.marker != RST0 + (y / interval - 1) % 8)
+                        fail(VS_CORRUPT, "FF %02X instead of a JPEG restart before row %u", restart.marker, y);
+                    at = segments_.at();
+                }
+                segments_.skip_to(bits.fill(at, end, size_t{encoded_.columns} * scan_.size()));
+            }
+            const uint32_t slot = is_whole ? y & 1 : y;
+            decode_row(bits, y, slot, y % interval == 0 ? -1 : int64_t{is_whole ? slot ^ 1 : slot - 1});
+            if (is_whole)
+                deliver(y, slot);
+        }
+        bits.trim();
+    }
+
+    // `above` is the slot of the row above, -1 if there is none to predict from.
+    void decode_row(BitReader &bits, uint32_t y, uint32_t slot, int64_t above) {
+        const size_t columns = encoded_.columns;
+        uint16_t *out[3];
+        for (size_t i = 0; i < scan_.size(); ++i)
+            out[i] = scan_[i]->rows.data() + slot * columns;
+        bool is_good = true;
+        if (scan_.size() == 1) {
+            is_good = bits.differences(*scan_[0]->table, out[0], columns);
+        } else {
+            for (size_t x = 0; x < columns && is_good; ++x)
+                for (size_t i = 0; i < scan_.size(); ++i)
+                    is_good &= bits.differences(*scan_[i]->table, out[i] + x, 1);
+        }
+        if (bits.is_past_end())
+            fail(VS_TRUNCATED, "the JPEG ends in row %u of %u", y, encoded_.rows);
+        if (!is_good)
+            fail(VS_CORRUPT, "a code of no JPEG Huffman table in row %u", y);
+        const auto first = static_cast<uint16_t>(1u << (precision_ - shift_ - 1));
+        for (size_t i = 0; i < scan_.size(); ++i)
+            undo_prediction(out[i], above < 0 ? nullptr : scan_[i]->rows.data() + static_cast<size_t>(above) * columns,
+                            columns, predictor_, first);
+    }
+
+    void deliver(uint32_t y, uint32_t slot) {
+        const size_t columns = encoded_.columns;
+        Plane planes[3];
+        for (size_t i = 0; i < components_.size(); ++i) {
+            const uint16_t *row = components_[i].rows.data() + slot * columns;
+            if (shift_) { // the rows above are still needed as they are
+                shifted_.resize(columns * components_.size());
+                uint16_t *out = shifted_.data() + i * columns;
+                for (size_t x = 0; x < columns; ++x)
+                    out[x] = static_cast<uint16_t>(row[x] << shift_);
+                row = out;
+            }
+            planes[i] = {row, Sample::u16, 1};
+        }
+        sink_.row(y, planes);
+    }
+
+    static BitReader &bit_reader() {
+        thread_local BitReader reader;
+        return reader;
+    }
+
+    const Encoded &encoded_;
+    Sink &sink_;
+    Segments segments_;
+    std::vector<Component> components_;
+    std::vector<Component *> scan_;
+    std::vector<uint16_t> shifted_;
+    std::unique_ptr<HuffmanTable> tables_[4];
+    uint32_t restart_interval_ = 0;
+    unsigned precision_ = 0, predictor_ = 0, shift_ = 0;
+    bool is_done_ = false;
+};
+
+void decode(const Encoded &encoded, Sink &sink) { Decoder(encoded, sink).run(); }
+
+} // namespace
+
+const Codec jpeg_lossless_codec{{"jpeg-lossless", "volstream", "", "", "own", 16}, decode, probe};
 
 } // namespace vs
