@@ -55,6 +55,7 @@ def locate(records: Sequence[FrameRecord], options: PlanOptions) -> Grid:
     """Place the records of one stack, which all have a position and (nearly) the same orientation."""
     row, column, normal = _axes(records)
     (between_rows, between_columns), findings = _pixel_spacing(records)
+    findings += _orientation_jitter(records)
     positions = _positions(records)
     level = levels(records)
     planes = _planes(positions, level)
@@ -67,17 +68,10 @@ def locate(records: Sequence[FrameRecord], options: PlanOptions) -> Grid:
     place = planes[0] + index[level][:, None] * step
     off = np.linalg.norm(positions - place, axis=1)
     if off.max() > tolerance(float(np.linalg.norm(step))):
-        message, n = _unevenness(planes, level, off, step)
-        worst = records[n]
-        if options.uneven == "raise" or len(planes) == 1:
-            raise GeometryError(
-                message + ('; uneven="mean" accepts an evenly spaced grid' if len(planes) > 1 else ""),
-                uid=worst.uid,
-                index=int(level[n]),
-                address=worst.address,
-            )
+        findings += (_uneven(records, planes, level, off, step, options),)
         index = np.arange(len(planes))
-        findings += (Finding("uneven", message, (worst.uid,)),)
+    elif off.max() > 0.001 * np.linalg.norm(step):
+        findings += (Finding("jitter", f"slices lie up to {off.max():.2g} mm off even spacing, within tolerance"),)
     count = int(index[-1]) + 1
     if count > len(planes):
         findings += (_gaps(records, level, index, step, options),)
@@ -93,7 +87,10 @@ def line_up(records: Sequence[FrameRecord]) -> Grid:
     message = "no Image Position and Orientation (Patient): frames are in the order of InstanceNumber, not placed"
     affine = np.diag([between_columns, between_rows, 1.0, 1.0])
     found = Finding("no-position", message)
-    return Grid(np.arange(len(records)), len(records), affine, (*findings, found), is_placed=False)
+    # The same frame given twice is a duplicate here too.
+    number = {key: n for n, key in enumerate(dict.fromkeys((record.uid, record.frame) for record in records))}
+    index = np.array([number[record.uid, record.frame] for record in records])
+    return Grid(index, len(number), affine, (*findings, found), is_placed=False)
 
 
 def _axes(records: Sequence[FrameRecord]) -> tuple[Float64Array, Float64Array, Float64Array]:
@@ -102,6 +99,13 @@ def _axes(records: Sequence[FrameRecord]) -> tuple[Float64Array, Float64Array, F
     row, column = cosines[:3], cosines[3:]
     normal = np.cross(row, column)
     return row, column, normal / np.linalg.norm(normal)
+
+
+def _orientation_jitter(records: Sequence[FrameRecord]) -> tuple[Finding, ...]:
+    spread = float(np.ptp(np.array([record.orientation for record in records]), axis=0).max())
+    if spread == 0:
+        return ()
+    return (Finding("orientation", f"direction cosines differ by up to {spread:.2g}: their median is used"),)
 
 
 def _positions(records: Sequence[FrameRecord]) -> Float64Array:
@@ -155,26 +159,36 @@ def _step(planes: Float64Array, distance: Float64Array) -> tuple[Float64Array, I
     return (planes[-1] - planes[0]) / (len(planes) - 1), np.arange(len(planes))
 
 
-def _unevenness(planes: Float64Array, level: IntArray, off: Float64Array, step: Float64Array) -> tuple[str, int]:
-    """Say which record breaks the even spacing, and by how much."""
+def _uneven(
+    records: Sequence[FrameRecord],
+    planes: Float64Array,
+    level: IntArray,
+    off: Float64Array,
+    step: Float64Array,
+    options: PlanOptions,
+) -> Finding:
+    """Report, or refuse, that slices are not evenly spaced on a line; name the image that breaks it."""
     spacing = float(np.linalg.norm(step))
     worst = int(off.argmax())
-    if len(planes) > 2:
-        steps = np.diff(planes, axis=0)
+    message = f"an image lies {off[worst]:.4g} mm from its place in a stack of {len(planes)}, {spacing:.4g} mm apart"
+    steps = np.diff(planes, axis=0)
+    if len(steps) > 1:
         usual = np.median(steps, axis=0)
-        odd = int(np.linalg.norm(steps - usual, axis=1).argmax())
-        jump = float(np.linalg.norm(steps[odd] - usual))
-        if jump > tolerance(spacing):
-            worst = int(np.flatnonzero(level == odd + 1)[0])
-            return (
-                f"slices are not evenly spaced: slice {odd + 1} lies {_text(steps[odd])} mm from the one before, "
-                f"most others {_text(usual)} mm; the largest distance from an even grid is {off.max():.4g} mm, "
-                f"{tolerance(spacing):.3g} mm are tolerated"
-            ), worst
-    return (
-        f"an image lies {off[worst]:.4g} mm from its place in the stack of {len(planes)} slices {spacing:.4g} mm "
-        f"apart; {tolerance(spacing):.3g} mm are tolerated"
-    ), worst
+        jumps = np.linalg.norm(steps - usual, axis=1)
+        if jumps.max() > tolerance(spacing):
+            k = int(jumps.argmax()) + 1
+            worst = int(np.flatnonzero(level == k)[0])
+            message = (
+                f"slices are not evenly spaced: slice {k} lies {_text(steps[k - 1])} mm from the one before, the "
+                f"usual step is {_text(usual)} mm; slices are up to {off.max():.4g} mm off an even grid"
+            )
+    message += f", {tolerance(spacing):.3g} mm are tolerated"
+    if options.uneven == "raise" or len(planes) == 1:
+        remedy = '; uneven="mean" puts them on an even grid' if len(planes) > 1 else ""
+        raise GeometryError(
+            message + remedy, uid=records[worst].uid, index=int(level[worst]), address=records[worst].address
+        )
+    return Finding("uneven", message, (records[worst].uid,))
 
 
 def _text(vector: Float64Array) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from volstream.errors import DamagedError, GeometryError, SourceError, UnsupportedError, UsageError
@@ -65,14 +66,16 @@ def choose(records: Sequence[FrameRecord], options: PlanOptions) -> tuple[Stack,
         _check(record)
     if isinstance(options.select, Mapping):
         records = _matching(records, options.select)
-    if options.mosaic == "raise":
-        _refuse_mosaic(records)
+    findings: list[Finding] = []
+    mosaics = [record for record in records if "MOSAIC" in record.image_type]
+    if mosaics:
+        findings.append(_mosaic(mosaics, options))
+        records = [replace(r, position=None, orientation=None) if "MOSAIC" in r.image_type else r for r in records]
     stacks = find_stacks(records)
     if isinstance(options.select, int):
         if not 0 <= options.select < len(stacks):
             raise UsageError(f"select={options.select}: {_listing(stacks)}")
-        return stacks[options.select], ()
-    findings: list[Finding] = []
+        return stacks[options.select], tuple(findings)
     placed = [stack for stack in stacks if is_placed(stack[0])]
     sizes = {_size(stack[0]) for stack in placed}
     lost = [stack for stack in stacks if not is_placed(stack[0]) and _size(stack[0]) in sizes]
@@ -200,14 +203,14 @@ def _equal(has: Any, value: Any) -> bool:
     return bool(has == value)
 
 
-def _refuse_mosaic(records: Sequence[FrameRecord]) -> None:
-    for record in records:
-        if "MOSAIC" in record.image_type:
-            raise UnsupportedError(
-                'a Siemens MOSAIC tiles the slices of a volume into one picture; mosaic="plane" takes it as a picture',
-                uid=record.uid,
-                address=record.address,
-            )
+def _mosaic(mosaics: Sequence[FrameRecord], options: PlanOptions) -> Finding:
+    """Siemens writes the corner of the whole tiled picture as its position, so that must not be used either."""
+    message = f"{len(mosaics)} Siemens MOSAIC images, each of which tiles the slices of a volume into one picture"
+    if options.mosaic == "raise":
+        raise UnsupportedError(
+            message + '; mosaic="plane" takes them as pictures', uid=mosaics[0].uid, address=mosaics[0].address
+        )
+    return Finding("mosaic", message, _uids(mosaics))
 
 
 def _missing_position(lost: Sequence[FrameRecord], options: PlanOptions) -> Finding:

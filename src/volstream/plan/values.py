@@ -87,7 +87,7 @@ def _is_exact(record: FrameRecord) -> bool:
     rescale = record.rescale
     if rescale.table is not None:
         return True
-    return not record.pixel.is_float and rescale.slope.is_integer() and rescale.intercept.is_integer()
+    return not record.pixel.is_float and all(float(x).is_integer() for x in (rescale.slope, rescale.intercept))
 
 
 def _range(record: FrameRecord) -> tuple[int, int]:
