@@ -5,7 +5,7 @@ VS_UNSUPPORTED UnsupportedError, VS_RANGE ValueRangeError, VS_IO SourceError, VS
 VS_OUT_OF_BOUNDS UsageError, VS_NO_MEMORY ResourceError.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,3 +86,44 @@ class Board:
     def touch(self) -> None: ...
     def wait(self, sequence: int, seconds: float) -> int: ...
     def prefault(self, offset: int, length: int) -> None: ...
+class HeaderTags:
+    """The attributes that `read_header` looks for: keyword -> (tag, VR); "XS" stands for US or SS."""
+
+    def __init__(self, tags: Mapping[str, tuple[int, str]]) -> None: ...
+
+class Header:
+    """A Part 10 header up to the pixel data. If not `is_dicom`, or if `is_deflated`, nothing else is set."""
+
+    #: keyword -> int, float or a tuple of them (binary numbers), bytes (texts, tables), list of dict (sequences).
+    attributes: dict[str, Any]
+    transfer_syntax: str
+    is_dicom: bool
+    has_preamble: bool
+    is_deflated: bool
+    #: As found, whatever the transfer syntax says.
+    is_explicit: bool
+    is_big_endian: bool
+    #: Of the file or buffer.
+    size: int
+    #: Where the data set begins.
+    dataset: int
+    #: 0x7FE00008, 0x7FE00009 or 0x7FE00010; 0 if there are no pixel data.
+    pixel_tag: int
+    pixel_vr: str
+    pixel_offset: int
+    #: None if the pixel data are encapsulated.
+    pixel_length: int | None
+    offset_table: bytes
+    #: (offset, length, begins like a codestream) of each, None unless encapsulated.
+    fragments: list[tuple[int, int, bool]] | None
+    #: 0: by a delimiter, 1: the file ends before, 2: something else than an item follows.
+    fragments_end: int
+
+def read_header(source: str | Buffer, tags: HeaderTags) -> Header:
+    """Read the header of a file (by path) or of a buffer.
+
+    UnsupportedError: a more lenient reader may understand it. SourceError: it cannot be opened or read.
+    """
+
+def read_fragments(source: Buffer) -> tuple[bytes, list[tuple[int, int, bool]], int]:
+    """Of encapsulated pixel data: Basic Offset Table, fragments, how they end; as in `Header`."""

@@ -4,3 +4,4 @@
 include "native/status.pxi"
 include "native/decode.pxi"
 include "native/segment.pxi"
+include "native/scan.pxi"
