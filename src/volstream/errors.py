@@ -51,6 +51,10 @@ class SourceError(VolstreamError):
     """The source cannot be read: it is not there, holds no images, the connection failed."""
 
 
+class NotDicomError(SourceError):
+    """The file is something else than DICOM, as files beside images often are."""
+
+
 class HttpStatusError(SourceError):
     """The server refused. `status` is the HTTP status code (PS3.18 section 8.5)."""
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from volstream.errors import SourceError, VolstreamError
+from volstream.errors import NotDicomError, SourceError, VolstreamError
 from volstream.fetch.memory import payload_of, read_zip
 from volstream.fetch.source import Budget, Fetched
 from volstream.headers.part10 import read_records
@@ -83,7 +83,7 @@ class LocalSource:
             if given and _holds(path, b"PK\x03\x04", 0):
                 records = read_zip(path, self.skipped)
             # One file must be an image; among images there may be other files, but no damaged images.
-            elif alone or isinstance(error, SourceError) or _holds(path, b"DICM", 128):
+            elif alone or not isinstance(error, NotDicomError):
                 raise error.located(address=path) from None
             else:
                 self.skipped.append((path, error.message))

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from volstream import _native
-from volstream.errors import DamagedError, ResourceError, SourceError, VolstreamError
+from volstream.errors import DamagedError, NotDicomError, ResourceError, VolstreamError
 from volstream.headers.build import build_records, uid_of
 from volstream.headers.pixeldata import Fragments, Ranges, frame_ranges, native_ranges
 from volstream.headers.tags import TAGS
@@ -34,7 +34,7 @@ def read_records(source: str | os.PathLike[str] | Data, *, address: str | None =
             counted from 1, where an instance has several frames.
 
     Raises:
-        SourceError: it cannot be read, or is no DICOM file.
+        SourceError: it cannot be read; NotDicomError if it is something else.
         DamagedError: its header is truncated or contradicts itself.
         UnsupportedError: its pixels are of a kind that is not served.
 
@@ -50,7 +50,7 @@ def read_records(source: str | os.PathLike[str] | Data, *, address: str | None =
 def _read(data: str | Data, name: str) -> list[FrameRecord]:
     header = _native.read_header(data, _TAGS)
     if not header.is_dicom:
-        raise SourceError("not a DICOM file")
+        raise NotDicomError("not a DICOM file")
     syntax = header.transfer_syntax
     if header.is_deflated:
         data = _inflate(Path(data).read_bytes() if isinstance(data, str) else data, header.dataset)
@@ -62,7 +62,7 @@ def _read(data: str | Data, name: str) -> list[FrameRecord]:
     attributes = header.attributes
     if not header.pixel_tag:
         if not header.has_preamble and not header.is_deflated and "SOPClassUID" not in attributes:
-            raise SourceError("not a DICOM file")
+            raise NotDicomError("not a DICOM file")
         return []
     attributes["PixelData"] = _PIXELS[header.pixel_tag]
     try:
