@@ -131,7 +131,7 @@ class FrameRecord:
     window: tuple[float, float] | None = None
     instance_number: int | None = None
     image_type: tuple[str, ...] = ()
-    #: What tells apart frames at the same place: (keyword, value), e.g. ("EchoTime", 4.6), ("AcquisitionTime", "101500.2").
+    #: What tells apart frames at the same place: (keyword, value), e.g. ("EchoTime", 4.6).
     labels: tuple[tuple[str, str | float | int], ...] = ()
     #: Where the encoded bytes are without a request; None for remote frames.
     location: Location | None = field(default=None, compare=False)

@@ -116,7 +116,8 @@ class Session:
             self._task.cancel()
 
     async def _run(self) -> None:
-        assert self._pipeline is not None and self._segment is not None
+        assert self._pipeline is not None
+        assert self._segment is not None
         self._segment.set_activity("loading")
         outcome = "cancelled"
         try:

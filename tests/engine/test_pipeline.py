@@ -111,7 +111,7 @@ def test_cancelled_it_leaves_what_is_there_and_resumes(segment: Make) -> None:
         pipeline._source = Stalls()
         task = asyncio.create_task(pipeline.run())
         while np.count_nonzero(volume.states) < 4:
-            await asyncio.sleep(0.001)
+            await asyncio.to_thread(volume.wait_change, volume.sequence, 0.1)
         task.cancel()
         await asyncio.wait([task])
         assert volume.states.tolist() == [8] * 4 + [0] * 6
