@@ -136,13 +136,13 @@ def uncompressed_over_http(series: Series, rounds: int) -> Figure:
 
 def uncompressed_folder(series: Series, rounds: int) -> Figure:
     """SimpleITK's series reader against load, the folder's pages in memory, header reading included."""
-    import SimpleITK as sitk
+    import SimpleITK
 
     folder = series(EXPLICIT)
     load_and_check(str(folder), checksum(series.truth(EXPLICIT).array))
 
     def simpleitk() -> None:
-        reader = sitk.ImageSeriesReader()
+        reader = SimpleITK.ImageSeriesReader()
         reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
         reader.Execute()
 

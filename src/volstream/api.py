@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from .engine.pipeline import EngineOptions
 from .errors import UsageError, ValueRangeError
-from .fetch.source import FetchOptions, open_source
+from .fetch.options import FetchOptions
+from .fetch.source import open_source
 from .loop import LoopThread
 from .plan import PlanOptions, VolumePlan
 from .session import Session

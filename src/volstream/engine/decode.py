@@ -6,7 +6,9 @@ which hold the GIL and therefore run in child processes.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import _native
@@ -15,7 +17,8 @@ from ..records import FileRange, FrameRecord, Payload, PixelFormat, Rescale
 from ..syntaxes import IMPLICIT, SYNTAXES
 
 
-class Job(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Job:
     """Everything needed to put one frame in its place."""
 
     index: int
@@ -130,7 +133,7 @@ def run_task(task: Task, target: Any) -> tuple[float, float]:
 def _read(data: tuple[str, tuple[tuple[int, int], ...]]) -> bytes:
     path, ranges = data
     parts = []
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         for offset, length in ranges:
             file.seek(offset)
             parts.append(file.read(length))

@@ -38,7 +38,7 @@ def available(transfer_syntax: str) -> tuple[str, ...]:
     """Names of the installed packages that decode a transfer syntax here; empty if there is none."""
     if transfer_syntax in _JPEG_XL:
         return ("imagecodecs",) if find_spec("imagecodecs") else ()
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     try:
         return tuple(get_decoder(transfer_syntax).available_plugins)
@@ -47,7 +47,7 @@ def available(transfer_syntax: str) -> tuple[str, ...]:
 
 
 def _pydicom(spec: dict[str, Any], data: bytes, transfer_syntax: str) -> tuple[Any, str]:
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     try:
         decoder = get_decoder(transfer_syntax)
@@ -63,8 +63,11 @@ def _pydicom(spec: dict[str, Any], data: bytes, transfer_syntax: str) -> tuple[A
                 _encapsulate(data),
                 index=0,
                 raw=True,
-                number_of_frames=1,
-                **{
+                **{  # type: ignore[arg-type]  # its options are keyword arguments of many types
+                    "number_of_frames": 1,
+                    "photometric_interpretation": spec["photometric"],
+                }
+                | {
                     key: spec[key]
                     for key in (
                         "rows",
@@ -76,7 +79,6 @@ def _pydicom(spec: dict[str, Any], data: bytes, transfer_syntax: str) -> tuple[A
                         "planar_configuration",
                     )
                 },
-                photometric_interpretation=spec["photometric"],
             )
     except Exception as error:  # plugins raise whatever they like
         raise DamagedError(f"pydicom cannot decode the frame: {error}") from error

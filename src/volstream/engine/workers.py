@@ -58,7 +58,7 @@ class Workers:
 
     def drop(self) -> list[Job]:
         """Take back the jobs that no thread has begun."""
-        dropped = []
+        dropped: list[Job] = []
         while True:
             try:
                 job = self._jobs.get_nowait()
