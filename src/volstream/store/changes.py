@@ -8,6 +8,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
+from ..errors import UsageError
+
 if TYPE_CHECKING:
     from .segment import Segment
 
@@ -24,40 +26,49 @@ async def change(segment: Segment, sequence: int, seconds: float) -> None:
             watcher = _watchers[segment] = _Watcher()
         watcher.add(segment, sequence, future)
     try:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(future, seconds)
+        if _sequence(segment) == sequence:  # else the change came before the watcher knew of us
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(future, seconds)
     finally:
         with _lock:
             watcher.waiting.pop(future, None)
 
 
 class _Watcher:
-    """Lives while anybody waits; guarded by `_lock`."""
+    """A thread that lives while anybody waits; guarded by `_lock`."""
 
     def __init__(self) -> None:
         self.waiting: dict[asyncio.Future[None], int] = {}
-        self.running = False
+        self._running = False
 
     def add(self, segment: Segment, sequence: int, future: asyncio.Future[None]) -> None:
         self.waiting[future] = sequence
-        if not self.running:
-            self.running = True
+        if not self._running:
+            self._running = True
             threading.Thread(target=self._watch, args=(segment,), name="volstream-watch", daemon=True).start()
 
     def _watch(self, segment: Segment) -> None:
         while True:
+            now = _sequence(segment)
             with _lock:
-                now = -1 if segment.closed else segment.sequence
                 for future in [future for future, sequence in self.waiting.items() if sequence != now]:
                     del self.waiting[future]
                     _wake(future)
                 if not self.waiting:
-                    self.running = False
+                    self._running = False
                     return
-            segment.wait_change(now, 0.1)
+            with contextlib.suppress(UsageError):
+                segment.wait_change(now, 0.1)
+
+
+def _sequence(segment: Segment) -> int:
+    """-1, which differs from every other, once the segment is closed."""
+    try:
+        return segment.sequence
+    except UsageError:
+        return -1
 
 
 def _wake(future: asyncio.Future[None]) -> None:
-    loop = future.get_loop()
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(lambda: None if future.done() else future.set_result(None))
+    with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+        future.get_loop().call_soon_threadsafe(lambda: None if future.done() else future.set_result(None))

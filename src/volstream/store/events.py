@@ -5,7 +5,6 @@ Nothing is queued: a slow consumer sees the latest state of each slice, once, ho
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -15,26 +14,29 @@ import numpy as np
 import numpy.typing as npt
 
 from .changes import change
-from .segment import FAILED, FULL
+from .segment import FAILED, FULL, PENDING
+from .waiting import Patience
 
 if TYPE_CHECKING:
     from .volume import Volume
 
-#: Activities after which no slice changes any more, unless somebody asks for it.
-ENDED = ("complete", "partial", "cancelled")
-
 
 class Progress(NamedTuple):
-    """How many slices are there at full quality, failed, and exist."""
+    """How many slices are there at full quality, failed, and have an image at all."""
 
     loaded: int
     failed: int
     total: int
 
+    @classmethod
+    def of(cls, states: npt.NDArray[np.uint8], has_image: npt.NDArray[np.bool_]) -> Progress:
+        loaded, failed = (int(np.count_nonzero((states == state) & has_image)) for state in (FULL, FAILED))
+        return cls(loaded, failed, int(np.count_nonzero(has_image)))
+
     @property
     def fraction(self) -> float:
         """Of slices that are there at full quality, 0 to 1."""
-        return self.loaded / self.total
+        return self.loaded / self.total if self.total else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Events:
     def __init__(self, volume: Volume, timeout: float | None = None) -> None:
         self._volume = volume
         self._timeout = timeout
-        self._seen: npt.NDArray[np.uint8] = np.zeros(volume.progress.total, np.uint8)
+        self._seen: npt.NDArray[np.uint8] = np.zeros(volume.segment.slices, np.uint8)
         self._ready: deque[Event] = deque()
 
     def __iter__(self) -> Iterator[Event]:
@@ -73,7 +75,7 @@ class Events:
         return self
 
     def __next__(self) -> Event:
-        segment, patience = self._volume.segment, _Patience(self._timeout)
+        segment, patience = self._volume.segment, Patience(self._timeout)
         while not self._ready:
             sequence = segment.sequence
             if not self._look():
@@ -84,7 +86,7 @@ class Events:
         return self._ready.popleft()
 
     async def __anext__(self) -> Event:
-        segment, patience = self._volume.segment, _Patience(self._timeout)
+        segment, patience = self._volume.segment, Patience(self._timeout)
         while not self._ready:
             sequence = segment.sequence
             if not self._look():
@@ -96,42 +98,16 @@ class Events:
     def _look(self) -> bool:
         """Compare the states with those seen last; False if nothing happened and nothing will."""
         segment = self._volume.segment
-        # In this order: what is published before the end is seen before the end is.
-        over = segment.closed or segment.activity in ENDED or not segment.owner_alive
         if segment.closed:
             return False
+        over = self._volume.ended  # before the states: what was published before the end is seen before the end is
         states = segment.states
-        loaded, failed = int(np.count_nonzero(states == FULL)), int(np.count_nonzero(states == FAILED))
-        for index in np.flatnonzero((states != self._seen) & (states != 0)).tolist():
-            self._ready.append(
-                Event(
-                    index,
-                    self._volume.image_id(index),
-                    int(states[index]),
-                    loaded,
-                    failed,
-                    len(states),
-                    extent(segment.array.shape, segment.slices, index),
-                )
-            )
+        progress = Progress.of(states, self._volume.has_image)
+        for index in np.flatnonzero((states != self._seen) & (states != PENDING) & self._volume.has_image).tolist():
+            place = extent(self._volume.shape, segment.slices, index)
+            self._ready.append(Event(index, self._volume.image_id(index), int(states[index]), *progress, place))
         self._seen = states
-        return bool(self._ready) or not (over or loaded + failed == len(states))
-
-
-class _Patience:
-    """Sleeps of at most half a second, until the time is up."""
-
-    def __init__(self, timeout: float | None) -> None:
-        self._end = None if timeout is None else time.monotonic() + timeout
-
-    def nap(self) -> float:
-        """How long to sleep for a change now: the owner's death is no change, so not for ever."""
-        if self._end is None:
-            return 0.5
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("no slice changed in time")
-        return min(0.5, left)
+        return bool(self._ready) or not over
 
 
 def extent(shape: tuple[int, ...], slices: int, index: int) -> tuple[tuple[int, int], ...]:

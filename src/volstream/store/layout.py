@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import operator
 import struct
 import zlib
 from dataclasses import dataclass, fields
@@ -115,9 +116,10 @@ class Layout:
             raise SegmentError("the segment's metadata are damaged: their checksum does not match")
         try:
             metadata: dict[str, Any] = json.loads(text)
-            shape = tuple(int(length) for length in metadata["shape"])
-            size = voxel_bytes(shape, np.dtype(metadata["dtype"]), self.slices)
-        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            shape = tuple(operator.index(length) for length in metadata["shape"])
+            size = voxel_bytes(shape, np.dtype(str(metadata["dtype"])), self.slices)
+            float(metadata["fill"] or 0)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError, UsageError) as error:
             raise SegmentError(f"the segment's metadata do not describe a volume: {error}") from None
         if size != self.voxels_length:
             raise SegmentError(f"the segment has {self.voxels_length} bytes of voxels, its shape {shape} needs {size}")

@@ -19,6 +19,8 @@ _UNLIMITED = 1 << 62
 
 def check_room(size: int, folder: Path) -> None:
     """ResourceError if a segment of `size` bytes in `folder` would not fit."""
+    if not folder.is_dir():
+        raise ResourceError(f"there is no {folder} to put the volume's memory into")
     free, where = available(folder)
     if size > free:
         raise ResourceError(f"the volume needs {_text(size)}, but {where} has only {_text(free)} left")

@@ -16,10 +16,13 @@ def reap() -> int:
     Processes that have mapped one keep it: the memory goes with the last of them.
     """
     removed = 0
-    for entry in os.scandir(directory()):
-        if entry.name.startswith(PREFIX):
-            with contextlib.suppress(OSError):  # another reaper, or the owner, was faster
-                removed += _reap(entry)
+    if not directory().is_dir():
+        return removed
+    with os.scandir(directory()) as entries:
+        for entry in entries:
+            if entry.name.startswith(PREFIX):
+                with contextlib.suppress(OSError):  # another reaper, or the owner, was faster
+                    removed += _reap(entry)
     return removed
 
 

@@ -30,6 +30,8 @@ STATES = (PENDING, 1, 2, 3, 6, 7, FULL, FAILED)
 
 #: How the load as a whole stands; the header holds the position in this tuple.
 ACTIVITIES = ("idle", "loading", "complete", "partial", "cancelled")
+#: After these no slice changes any more, unless somebody asks for it.
+ENDED = ACTIVITIES[2:]
 
 #: A wait looks up this often, so that Python can handle signals.
 _NAP = 0.1
@@ -52,7 +54,6 @@ class Segment:
         self.metadata = metadata
         self.slices = layout.slices
         self.slice_bytes = layout.slice_bytes
-        self._writable = writable
         self._board: Board | None = Board(
             mapping,
             live=layout.live_offset,
@@ -61,11 +62,7 @@ class Segment:
             slices=layout.slices,
             writable=writable,
         )
-        self._voxels: npt.NDArray[np.uint8] | None = np.frombuffer(
-            mapping, np.uint8, layout.voxels_length, layout.voxels_offset
-        )
-        self._ranges = np.frombuffer(mapping, "<f8", 2 * layout.slices, layout.ranges_offset).reshape(-1, 2)
-        self._ranges.flags.writeable = False
+        self._mapping: mmap.mmap | None = mapping
 
     @classmethod
     def create(
@@ -81,7 +78,7 @@ class Segment:
         """Allocate a segment and own it.
 
         shape: (k, j, i) or (t, k, j, i), colour last, of `slices` slices in memory order.
-        metadata: JSON-able; "shape", "dtype", "slices" and "fill" are added to it.
+        metadata: JSON-able; "shape", "dtype" and "fill" are added to it.
         fill: real-world value that `blank` writes. Pending slices hold zero bytes.
         path: a file to create, which outlives its owner, instead of a name in shared memory.
         Raises ResourceError, before anything is allocated, if it does not fit; UsageError.
@@ -92,14 +89,13 @@ class Segment:
         own = {
             "shape": list(shape),
             "dtype": kind.name,
-            "slices": slices,
             "fill": fill if math.isfinite(fill) else None,
         }
         text = json.dumps(metadata | own, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         layout = Layout.plan(
             text, slices=slices, voxels=size, created=time.time_ns(), flags=PERSISTENT if path else 0, pid=os.getpid()
         )
-        reap()
+        reap()  # first: what orphans hold is room
         memory.check_room(layout.total_size, path.parent if path else directory())
         lease = Lease.create(path)
         try:
@@ -138,15 +134,18 @@ class Segment:
     @property
     def voxels(self) -> npt.NDArray[np.uint8]:
         """All voxels as flat bytes; slice `index` starts at `index * slice_bytes`."""
-        if self._voxels is None:
-            raise UsageError("the segment is closed")
-        return self._voxels
+        return self._view(np.dtype(np.uint8), self._layout.voxels_offset, self._layout.voxels_length)
 
     @property
     def array(self) -> npt.NDArray[Any]:
         """All voxels, with shape and type; read-only for attachers."""
         array: npt.NDArray[Any] = self.voxels.view(self.metadata["dtype"]).reshape(self.metadata["shape"])
         return array
+
+    def _view(self, dtype: np.dtype[Any], offset: int, length: int) -> npt.NDArray[Any]:
+        if self._mapping is None:
+            raise UsageError("the volume is closed")
+        return np.frombuffer(self._mapping, dtype, length // dtype.itemsize, offset)
 
     def blank(self, index: int) -> None:
         """Give every voxel of a slice the fill value: for slices that have no image, or whose image failed."""
@@ -163,7 +162,7 @@ class Segment:
     @property
     def _live(self) -> Board:
         if self._board is None:
-            raise UsageError("the segment is closed")
+            raise UsageError("the volume is closed")
         return self._board
 
     @property
@@ -176,7 +175,9 @@ class Segment:
     @property
     def ranges(self) -> npt.NDArray[np.float64]:
         """Least and greatest voxel of each slice, (slices, 2); live, read-only."""
-        return self._ranges
+        ranges = self._view(np.dtype("<f8"), self._layout.ranges_offset, self._layout.ranges_length).reshape(-1, 2)
+        ranges.flags.writeable = False
+        return ranges
 
     def state(self, index: int) -> int:
         """One slice's state; what was written before it was published can be read after this."""
@@ -249,7 +250,7 @@ class Segment:
     def close(self) -> None:
         """Let go: the owner removes the name. Arrays that were handed out stay valid."""
         self._finalizer()
-        self._board = self._voxels = None
+        self._board = self._mapping = None
 
     def __enter__(self) -> Segment:
         return self

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import CancelledError, SegmentError, UsageError, VolstreamError
+from ..errors import UsageError, VolstreamError
 from .changes import change
 from .controller import Controller
-from .events import ENDED, Events, Progress
-from .segment import FAILED, FULL, Segment
+from .events import Events, Progress
+from .loading import Loading
+from .meaning import addresses_of, geometry_of
+from .segment import ENDED, FAILED, FULL, Segment
+from .waiting import Goal, Patience
 
 if TYPE_CHECKING:
     from ..plan import Geometry
@@ -35,7 +37,11 @@ class Volume:
         self.segment = segment
         self._controller = controller
         self._geometry = geometry
-        self._array = segment.array
+        #: Per slice: is there an image for it? The others are gaps, in state 255 with the fill value.
+        self.has_image: npt.NDArray[np.bool_] = np.ones(segment.slices, bool)
+        self._addresses = addresses_of(segment.metadata, segment.slices)
+        if self._addresses is not None:
+            self.has_image = np.array([address is not None for address in self._addresses], bool)
 
     # The data
 
@@ -45,9 +51,7 @@ class Volume:
 
         Stays valid after `close`, for as long as you keep it: the memory goes with the last array on it.
         """
-        if self.segment.closed:
-            raise UsageError("the volume is closed")
-        return self._array
+        return self.segment.array
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         array = self.array
@@ -58,11 +62,11 @@ class Volume:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._array.shape
+        return tuple(self.metadata["shape"])
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._array.dtype
+        return np.dtype(str(self.metadata["dtype"]))
 
     @property
     def units(self) -> str:
@@ -81,16 +85,14 @@ class Volume:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What the segment says of itself: the plan's metadata, and "shape", "dtype", "slices", "fill"."""
+        """What the segment says of itself: the plan's metadata, and "shape", "dtype", "fill"."""
         return self.segment.metadata
 
     @property
     def geometry(self) -> Geometry:
         """Where the voxels lie in the patient, and what was found odd about it."""
         if self._geometry is None:
-            from .describe import geometry
-
-            self._geometry = geometry(self.metadata)
+            self._geometry = geometry_of(self.metadata)
         return self._geometry
 
     @property
@@ -115,9 +117,7 @@ class Volume:
 
     def image_id(self, index: int) -> str | None:
         """The imageId of the slice's frame; None where no image lies."""
-        from .describe import image_id
-
-        return image_id(self.metadata, index)
+        return None if self._addresses is None else self._addresses[index]
 
     # How far it is
 
@@ -133,13 +133,21 @@ class Volume:
 
     @property
     def progress(self) -> Progress:
-        states = self.states
-        return Progress(int(np.count_nonzero(states == FULL)), int(np.count_nonzero(states == FAILED)), len(states))
+        """(loaded, failed, total), of the slices that have an image; `.fraction` is loaded / total."""
+        return Progress.of(self.states, self.has_image)
 
     @property
     def complete(self) -> bool:
-        """Every slice is there at full quality."""
-        return bool((self.states == FULL).all())
+        """Every slice that has an image is there at full quality."""
+        return bool((self.states == FULL)[self.has_image].all())
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will come: all is there or failed, or the load was cancelled, or its process is gone."""
+        if self.segment.closed or self.segment.activity in ENDED or not self.segment.owner_alive:
+            return True
+        loaded, failed, total = self.progress
+        return loaded + failed == total
 
     @property
     def errors(self) -> Mapping[int, VolstreamError]:
@@ -166,14 +174,13 @@ class Volume:
         Returns True. Raises as soon as it has become impossible: the error of a slice that failed, CancelledError,
         SegmentError if the owner died; TimeoutError after `timeout` seconds.
         """
-        wanted = self._wanted(fraction, slices)
-        end = math.inf if timeout is None else time.monotonic() + timeout
+        goal, patience = Goal(self, fraction, slices, quality), Patience(timeout)
         while True:
             sequence = self.segment.sequence
-            if self._reached(wanted, quality):
+            if goal.reached():
                 return True
             self.check_may_block()
-            self.segment.wait_change(sequence, _nap(end))
+            self.segment.wait_change(sequence, patience.nap())
 
     async def wait_async(
         self,
@@ -184,69 +191,36 @@ class Volume:
         quality: int = FULL,
     ) -> bool:
         """As `wait`, under asyncio."""
-        wanted = self._wanted(fraction, slices)
-        end = math.inf if timeout is None else time.monotonic() + timeout
+        goal, patience = Goal(self, fraction, slices, quality), Patience(timeout)
         while True:
             sequence = self.segment.sequence
-            if self._reached(wanted, quality):
+            if goal.reached():
                 return True
-            await change(self.segment, sequence, _nap(end))
-
-    def _wanted(self, fraction: float | None, slices: Iterable[int] | None) -> tuple[npt.NDArray[np.intp] | None, int]:
-        """Which slices (None: any), and how many of them."""
-        total = self.segment.slices
-        if slices is None:
-            fraction = 1.0 if fraction is None else fraction
-            if not 0 <= fraction <= 1:
-                raise UsageError(f"a fraction is between 0 and 1, not {fraction}")
-            return None, math.ceil(fraction * total)
-        if fraction is not None:
-            raise UsageError("wait for a fraction, or for slices, not for both")
-        wanted = np.unique(np.fromiter(slices, np.intp))
-        if len(wanted) and (wanted[0] < 0 or wanted[-1] >= total):
-            raise UsageError(f"the volume has slices 0 to {total - 1}")
-        return wanted, len(wanted)
-
-    def _reached(self, wanted: tuple[npt.NDArray[np.intp] | None, int], quality: int) -> bool:
-        """Is it there? Raises if it never will be."""
-        segment = self.segment
-        which, needed = wanted
-        # In this order: what is published before the end is seen before the end is.
-        activity, alive = segment.activity, segment.owner_alive
-        states = segment.states if which is None else segment.states[which]
-        if np.count_nonzero((states >= quality) & (states <= FULL)) >= needed:
-            return True
-        failed = np.flatnonzero(states == FAILED)
-        if len(states) - len(failed) < needed:
-            index = int(failed[0] if which is None else which[failed[0]])
-            raise self.errors.get(index) or VolstreamError("the slice failed", index=index)
-        if activity == "cancelled":
-            raise CancelledError("the load was cancelled")
-        if not alive:
-            raise SegmentError("the process that loads this volume closed it or died")
-        if activity in ENDED:
-            raise VolstreamError(f"the load has ended, and not every slice has quality {quality}")
-        return False
+            await change(self.segment, sequence, patience.nap())
 
     # Control
 
-    def load(self) -> Volume:
-        """Start loading, or join it if it runs; returns the volume, to wait for or await."""
-        self._control().start()
-        return self
+    def load(self) -> Loading:
+        """Start loading, or join it if it runs. The handle can be waited for, awaited, or given a callback."""
+        controller = self._control()
+        if not controller.running:
+            self.segment.set_activity("loading")
+            controller.start()
+        return Loading(self)
 
     def cancel(self) -> None:
         """Stop loading. Slices that are there stay valid; who waits for others gets CancelledError."""
         self._control().cancel()
 
-    def retry_failed(self) -> None:
+    def retry_failed(self) -> Loading:
         """Load the slices that failed again."""
-        controller = self._control()
-        for index in np.flatnonzero(self.states == FAILED).tolist():
+        self._control()
+        for index in np.flatnonzero((self.states == FAILED) & self.has_image).tolist():
             self.segment.reset(index)
-        controller.start()
+        return self.load()
 
     def check_may_block(self) -> None:
+        """UsageError if this thread runs the event loop that loads: it would wait for itself."""
         if self._controller is not None:
             self._controller.check_may_block()
 
@@ -291,11 +265,3 @@ class Volume:
         loaded, failed, total = self.progress
         state = f"{loaded}/{total} slices" + (f", {failed} failed" if failed else "")
         return f"<Volume {self.shape} {self.dtype} {self.units or 'raw'}, {state}>"
-
-
-def _nap(end: float) -> float:
-    """How long to sleep for a change now: the owner's death is no change, so not for ever."""
-    left = end - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the slices did not arrive in time")
-    return min(0.5, left)
