@@ -86,6 +86,7 @@ class Board:
     def touch(self) -> None: ...
     def wait(self, sequence: int, seconds: float) -> int: ...
     def prefault(self, offset: int, length: int) -> None: ...
+
 class HeaderTags:
     """The attributes that `read_header` looks for: keyword -> (tag, VR); "XS" stands for US or SS."""
 
@@ -127,3 +128,20 @@ def read_header(source: str | Buffer, tags: HeaderTags) -> Header:
 
 def read_fragments(source: Buffer) -> tuple[bytes, list[tuple[int, int, bool]], int]:
     """Of encapsulated pixel data: Basic Offset Table, fragments, how they end; as in `Header`."""
+
+class MultipartParser:
+    """Splits a multipart/related body while it arrives; see csrc/multipart.h for what it accepts.
+
+    `boundary` may be empty: it is then taken from the first line. Parts larger than `part_limit` bytes, or more
+    than `parts_limit` of them, raise ProtocolError. `reserve` bytes are made room for at once where a part does
+    not say its length. For one thread at a time; of no use after an error.
+    """
+
+    def __init__(self, boundary: bytes, *, part_limit: int, parts_limit: int = 1, reserve: int = 0) -> None: ...
+    @property
+    def boundary(self) -> bytes: ...
+    def feed(self, chunk: Buffer) -> list[tuple[dict[str, str], memoryview]]:
+        """The parts that `chunk` completes: header names in lower case, and the body, not copied again."""
+
+    def finish(self) -> None:
+        """Raises TruncatedError if the closing boundary has not come."""

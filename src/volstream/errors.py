@@ -58,8 +58,9 @@ class NotDicomError(SourceError):
 class HttpStatusError(SourceError):
     """The server refused. `status` is the HTTP status code (PS3.18 section 8.5)."""
 
-    def __init__(self, message: str, *, status: int, uid: str | None = None, index: int | None = None,
-                 address: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int, uid: str | None = None, index: int | None = None, address: str | None = None
+    ) -> None:
         super().__init__(message, uid=uid, index=index, address=address)
         self.status = status
 

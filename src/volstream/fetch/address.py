@@ -1,0 +1,29 @@
+"""URLs: where they lead, and what of them may be shown."""
+
+from __future__ import annotations
+
+import base64
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port (RFC 6454); credentials belong to one."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def redacted(url: str) -> str:
+    """Without user information, query and fragment: they may hold tokens and patient data."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def without_user(url: str) -> tuple[str, str | None]:
+    """The URL without its user information, and that as a Basic Authorization header (RFC 7617)."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    token = base64.b64encode(unquote(user).encode()).decode()
+    return urlunsplit(parts._replace(netloc=host)), f"Basic {token}"

@@ -1,0 +1,151 @@
+"""One HTTP answer while it is read: limits, framing, content coding."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+
+from volstream._native import MultipartParser
+from volstream.errors import ProtocolError, SourceError, TruncatedError
+from volstream.fetch.mediatype import boundary_of, parse_media_type
+from volstream.fetch.retry import Clock, TransientError
+
+#: A body that comes slower than this, over this long, counts as stalled: bytes a second, seconds.
+MIN_RATE, RATE_WINDOW = 1024, 30.0
+#: How much more than its size on the wire a compressed body may become, once it is large.
+INFLATE_RATIO, INFLATE_FREE = 200, 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one answer, in bytes; `part` of one part (0: as the whole), `parts` how many of them."""
+
+    body: int
+    part: int = 0
+    parts: int = 1
+    #: What one part will probably have.
+    expected: int = 0
+
+
+class Answer:
+    """A successful response, its body not read yet."""
+
+    def __init__(self, response: aiohttp.ClientResponse, limits: Limits, clock: Clock) -> None:
+        self._response = response
+        self._limits = limits
+        self._clock = clock
+        self.media_type = parse_media_type(response.headers.get("Content-Type", ""))
+        self.size = response.content_length
+        #: Whether HTTP tells where the body ends. If not, a lost connection looks like the end.
+        self.framed = self.size is not None or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes, decoded if it is gzipped, within the limits."""
+        if self.size is not None and self.size > self._limits.body:
+            raise self._too_large(self.size)
+        coding = self._response.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding in ("gzip", "x-gzip"):
+            inflate: _Inflate | None = _Inflate(self._limits.body)
+        elif coding in ("identity", ""):
+            inflate = None
+        else:
+            raise ProtocolError(f"the answer comes in Content-Encoding {coding[:40]!r}, which was not asked for")
+        total = slow_bytes = 0
+        slow_time = 0.0
+        read, now = self._response.content.readany, self._clock.now
+        while True:
+            start = now()
+            chunk = await read()
+            if not chunk:
+                break
+            total += len(chunk)
+            slow_time += now() - start
+            slow_bytes += len(chunk)
+            if slow_time > RATE_WINDOW:
+                if slow_bytes < MIN_RATE * slow_time:
+                    raise TransientError(
+                        SourceError(f"the server sends only {slow_bytes / slow_time:.0f} bytes a second")
+                    )
+                slow_bytes, slow_time = 0, 0.0
+            if total > self._limits.body:
+                raise self._too_large(total)
+            if inflate is None:
+                yield chunk
+            else:
+                for piece in inflate.feed(chunk):
+                    yield piece
+        if inflate is not None:
+            inflate.finish()
+
+    async def body(self, size: int | None = None) -> bytearray:
+        """The whole body as one piece. Without framing it must have `size` bytes, or nothing tells that it is whole."""
+        body = bytearray()
+        async for chunk in self.chunks():
+            body += chunk
+        if not body:
+            raise TruncatedError("the answer is empty")
+        if not self.framed and size != len(body):
+            raise TruncatedError(f"nothing tells that {len(body)} bytes are the whole answer")
+        return body
+
+    async def parts(self) -> AsyncIterator[tuple[dict[str, str], memoryview]]:
+        """The parts of a multipart body, each as soon as it is complete."""
+        limits = self._limits
+        limit = limits.part or limits.body
+        parser = MultipartParser(
+            boundary_of(self.media_type),
+            part_limit=limit,
+            parts_limit=limits.parts,
+            # One part cannot be longer than the body, and is hardly shorter.
+            reserve=min(limit, self.size if self.size and limits.parts == 1 else limits.expected),
+        )
+        async for chunk in self.chunks():
+            for part in parser.feed(chunk):
+                yield part
+        parser.finish()
+
+    async def beginning(self) -> str:
+        """Some of the text of an error page; never fails."""
+        body = b""
+        try:
+            async for chunk in self.chunks():
+                body += chunk
+                if len(body) >= 1024:
+                    break
+        except (aiohttp.ClientError, TimeoutError, OSError, ProtocolError, SourceError, TransientError):
+            pass
+        return body[:1024].decode("utf-8", "replace")
+
+    def _too_large(self, size: int) -> ProtocolError:
+        return ProtocolError(f"the answer has {size} bytes or more, at most {self._limits.body} are expected")
+
+
+class _Inflate:
+    """gzip, bounded: a small body must not become a huge one."""
+
+    def __init__(self, limit: int) -> None:
+        self._stream = zlib.decompressobj(wbits=31)
+        self._limit = limit
+        self._read = self._written = 0
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        pieces = []
+        self._read += len(chunk)
+        try:
+            while chunk:
+                piece = self._stream.decompress(chunk, 1 << 20)
+                self._written += len(piece)
+                if self._written > self._limit or self._written > INFLATE_FREE + INFLATE_RATIO * self._read:
+                    raise ProtocolError(f"{self._read} compressed bytes become more than {self._written}; refused")
+                pieces.append(piece)
+                chunk = self._stream.unconsumed_tail
+        except zlib.error as error:
+            raise ProtocolError(f"the gzip coding is broken: {error}") from error
+        return pieces
+
+    def finish(self) -> None:
+        if not self._stream.eof:
+            raise TruncatedError("the gzip coding ends early")

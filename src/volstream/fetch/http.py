@@ -1,0 +1,186 @@
+"""The one place where requests are sent: connections, credentials, redirects, retries, limits, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+from volstream.errors import HttpStatusError, ProtocolError, SourceError, TruncatedError
+from volstream.fetch.address import origin, redacted
+from volstream.fetch.answer import Answer, Limits
+from volstream.fetch.auth import Credentials
+from volstream.fetch.options import FetchOptions
+from volstream.fetch.retry import RETRIED_STATUSES, Clock, Retry, TransientError, parse_retry_after
+
+T = TypeVar("T")
+
+MAX_REDIRECTS = 3
+#: So much is read ahead; more than a frame, so that the loop wakes up rarely.
+READ_BUFFER = 2 << 20
+
+
+class Http:
+    """Requests to the server of one source."""
+
+    def __init__(self, options: FetchOptions, *, basic: str | None = None, clock: Clock | None = None) -> None:
+        self._options = options
+        self._clock = clock or Clock()
+        self._credentials = Credentials(options, basic)
+        self._retries: dict[str, Retry] = {}
+        self._own: aiohttp.ClientSession | None = None
+        self._bare: aiohttp.ClientSession | None = None
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=options.connect_timeout, sock_read=options.stall_timeout
+        )
+
+    async def get(
+        self,
+        url: str,
+        read: Callable[[Answer], Awaitable[T]],
+        *,
+        accept: str,
+        limits: Limits,
+        encoding: str = "identity",
+        attempts: int | None = None,
+        bulk: bool = False,
+    ) -> T:
+        """GET `url` and return what `read` makes of the answer, trying again what may pass.
+
+        Raises HttpStatusError if the server refuses, SourceError if it cannot be reached or is too slow,
+        ProtocolError and TruncatedError for broken answers. A `bulk` request has no deadline: it may take as long as
+        bytes keep coming.
+        """
+        headers = {"Accept": accept, "Accept-Encoding": encoding}
+        retry = self._retries.setdefault(origin(url), Retry(self._options.attempts, self._clock))
+        seconds = None if bulk else self._options.deadline
+        return await retry.run(lambda: self._attempt(url, headers, read, limits), seconds=seconds, attempts=attempts)
+
+    async def close(self) -> None:
+        """Close the sessions that were made here; the caller's stays open."""
+        for session in (self._own, self._bare):
+            if session is not None:
+                await session.close()
+        self._own = self._bare = None
+
+    async def _attempt(
+        self, url: str, headers: dict[str, str], read: Callable[[Answer], Awaitable[T]], limits: Limits
+    ) -> T:
+        where = redacted(url)
+        try:
+            return await self._follow(url, headers, read, limits)
+        except aiohttp.ClientPayloadError as error:
+            raise TransientError(TruncatedError(f"the answer breaks off: {_reason(error)}", address=where)) from error
+        except (
+            aiohttp.ClientConnectorCertificateError,
+            aiohttp.ClientSSLError,
+            aiohttp.ServerFingerprintMismatch,
+        ) as error:
+            raise SourceError(f"no trusted connection: {_reason(error)}", address=where) from error
+        except (TimeoutError, aiohttp.ServerTimeoutError) as error:
+            # The deadline of the whole request ends in a cancellation, so this is a connection that stalls.
+            raise TransientError(SourceError("the server is silent", address=where)) from error
+        except aiohttp.InvalidURL as error:
+            raise SourceError("not a valid URL", address=where) from error
+        except aiohttp.ClientResponseError as error:  # the answer is not HTTP
+            raise TransientError(ProtocolError(f"a broken answer: {_reason(error)}", address=where)) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise TransientError(SourceError(f"the connection failed: {_reason(error)}", address=where)) from error
+        except TruncatedError as error:
+            raise TransientError(error.located(address=where)) from error.__cause__
+        except ProtocolError as error:
+            raise error.located(address=where) from error.__cause__
+
+    async def _follow(
+        self, url: str, headers: dict[str, str], read: Callable[[Answer], Awaitable[T]], limits: Limits
+    ) -> T:
+        home, refused = origin(url), 0
+        redirects = 0
+        while True:
+            trusted = origin(url) == home
+            credentials = await self._credentials.headers() if trusted else {}
+            generation = self._credentials.generation
+            async with self._session(trusted).get(
+                url,
+                headers={**credentials, **headers},
+                allow_redirects=False,
+                auto_decompress=False,
+                raise_for_status=False,
+                read_bufsize=READ_BUFFER,
+                timeout=self._timeout,
+                ssl=self._options.ssl if trusted else True,
+            ) as response:
+                status = response.status
+                if status in (200, 206):
+                    return await read(Answer(response, limits, self._clock))
+                if status in (301, 302, 303, 307, 308) and "Location" in response.headers:
+                    redirects += 1
+                    url = _redirect(url, response.headers["Location"], redirects)
+                    continue
+                if status == 401 and trusted and not refused:
+                    refused = generation
+                    if await self._credentials.refresh(refused):
+                        refused = refused or 1
+                        continue
+                if status == 204:
+                    raise TruncatedError("the server has no content for this")
+                raise await self._refusal(response, url)
+
+    async def _refusal(self, response: aiohttp.ClientResponse, url: str) -> Exception:
+        answer = Answer(response, Limits(1 << 62), self._clock)
+        error = HttpStatusError(
+            f"the server answers {response.status} {printable(response.reason or '', 60)}".rstrip()
+            + (f": {text}" if (text := printable(await answer.beginning(), 200)) else ""),
+            status=response.status,
+            address=redacted(url),
+        )
+        if response.status not in RETRIED_STATUSES:
+            return error
+        after = parse_retry_after(response.headers.get("Retry-After"), self._clock.date())
+        return TransientError(error, after=after)
+
+    def _session(self, trusted: bool) -> aiohttp.ClientSession:
+        if trusted and self._options.session is not None:
+            return self._options.session
+        if not trusted:
+            # Another origin gets a session that knows no secret: no header, no cookie, no client certificate.
+            self._bare = self._bare or self._make_session()
+            return self._bare
+        self._own = self._own or self._make_session()
+        return self._own
+
+    def _make_session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, limit_per_host=self._options.connections),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
+
+
+def _redirect(url: str, location: str, count: int) -> str:
+    """Where a redirect leads; RFC 9110 section 15.4."""
+    target = urljoin(url, location)
+    scheme = urlsplit(target).scheme
+    if count > MAX_REDIRECTS:
+        raise ProtocolError(f"more than {MAX_REDIRECTS} redirects")
+    if scheme not in ("http", "https") or (scheme == "http" and urlsplit(url).scheme == "https"):
+        raise ProtocolError(f"a redirect to {scheme or 'nowhere'} is refused")
+    return target
+
+
+def printable(text: str, length: int) -> str:
+    """What a server says, fit for a message: one line, no control characters, not long."""
+    text = " ".join(text.split())
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _reason(error: BaseException) -> str:
+    # aiohttp's own texts may hold the URL, and with it a token.
+    if isinstance(error, OSError) and error.strerror:
+        return printable(error.strerror, 120)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return printable(error.message, 120)
+    return type(error).__name__

@@ -1,0 +1,103 @@
+"""Headers of a series over WADO-RS (PS3.18 section 10.4.1.1.2), or instance by instance if there is no other way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import Any
+
+from volstream.errors import HttpStatusError, ProtocolError, SourceError
+from volstream.fetch.answer import Answer, Limits
+from volstream.fetch.http import Http, printable
+from volstream.headers.dicomjson import records_from_json
+from volstream.records import FrameRecord
+
+LIMITS = Limits(256 << 20)
+ACCEPTS = ("application/dicom+json", "application/json", "*/*")
+#: Statuses of servers that have no metadata of whole series, or not this large.
+NO_SERIES = frozenset({400, 404, 405, 413, 500, 501})
+PARALLEL = 16
+
+
+async def read_series(http: Http, series: str, query: str = "") -> list[FrameRecord]:
+    """The records of all images of a series."""
+    suffix = f"?{query}" if query else ""
+    try:
+        instances = await _get_json(http, f"{series}/metadata{suffix}")
+    except HttpStatusError as error:
+        if error.status not in NO_SERIES:
+            raise
+        uids = await _instance_uids(http, series, query)
+        if not uids:
+            raise
+        instances = await _instance_metadata(http, [f"{series}/instances/{uid}/metadata{suffix}" for uid in uids])
+    if not instances:
+        raise SourceError("the series is empty", address=series)
+    return await asyncio.to_thread(records_from_json, instances, series)
+
+
+async def _instance_metadata(http: Http, urls: list[str]) -> list[dict[str, Any]]:
+    slots = asyncio.Semaphore(PARALLEL)
+
+    async def get(url: str) -> list[dict[str, Any]]:
+        async with slots:
+            return await _get_json(http, url)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(get(url)) for url in urls]
+    return [instance for task in tasks for instance in task.result()]
+
+
+async def _instance_uids(http: Http, series: str, query: str) -> list[str]:
+    """QIDO-RS (PS3.18 section 10.6). Servers cut long answers, so ask until nothing new comes."""
+    uids: dict[str, None] = {}
+    while True:
+        arguments = "&".join(filter(None, (query, f"offset={len(uids)}" if uids else "")))
+        url = f"{series}/instances" + (f"?{arguments}" if arguments else "")
+        try:
+            found = await _get_json(http, url)
+        except HttpStatusError:
+            if uids:
+                raise
+            return []
+        new = {uid: None for item in found if (uid := _uid(item)) not in uids}
+        if not new:
+            return list(uids)
+        uids |= new
+
+
+def _uid(item: dict[str, Any]) -> str:
+    try:
+        uid = item["00080018"]["Value"][0]
+    except (KeyError, IndexError, TypeError):
+        uid = None
+    if not isinstance(uid, str) or not re.fullmatch(r"[0-9.]{1,64}", uid):
+        raise ProtocolError("an instance without a valid SOP Instance UID")
+    return uid
+
+
+async def _get_json(http: Http, url: str) -> list[dict[str, Any]]:
+    for accept in ACCEPTS:
+        try:
+            return await http.get(url, _read_json, accept=accept, encoding="gzip", limits=LIMITS)
+        except HttpStatusError as error:
+            if error.status != 406 or accept == ACCEPTS[-1]:
+                raise
+    raise AssertionError("unreachable: the last one returns or raises")
+
+
+async def _read_json(answer: Answer) -> list[dict[str, Any]]:
+    if answer.media_type.name == "text/html":
+        raise ProtocolError(f"the server sends a page instead of metadata: {printable(await answer.beginning(), 120)}")
+    # JSON tells its own end, so a body without framing is taken.
+    body = bytearray()
+    async for chunk in answer.chunks():
+        body += chunk
+    try:
+        items = await asyncio.to_thread(json.loads, body) if body else []
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"the metadata are not JSON: {type(error).__name__}") from error
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ProtocolError("the metadata are not a list of objects")
+    return items

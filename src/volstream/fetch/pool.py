@@ -1,0 +1,64 @@
+"""Several requests at once, their results in one stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TypeAlias
+
+from volstream.fetch.source import Fetched
+from volstream.records import FrameRecord
+
+Put: TypeAlias = Callable[[Fetched], None]
+
+
+class Wanted:
+    """The frames still to be asked for; read only as far as requests can be sent, so that their order may change."""
+
+    def __init__(self, records: Iterator[FrameRecord]) -> None:
+        self._records = records
+        self._kept: list[FrameRecord] = []
+
+    def take(self) -> FrameRecord | None:
+        return self._kept.pop() if self._kept else next(self._records, None)
+
+    def take_same(self, instance: FrameRecord, count: int) -> list[FrameRecord]:
+        """Up to `count` next frames, as long as they are of the same instance."""
+        taken: list[FrameRecord] = []
+        while len(taken) < count and (record := self.take()) is not None:
+            if record.uid != instance.uid:
+                self._kept.append(record)
+                break
+            taken.append(record)
+        return taken
+
+
+async def run_pool(
+    wanted: Wanted, work: Callable[[FrameRecord, Put], Awaitable[None]], connections: int
+) -> AsyncIterator[Fetched]:
+    """Run `work` for each wanted record, `connections` at a time; it puts what it got, errors included.
+
+    Closing the generator cancels what is under way and waits until it is gone.
+    """
+    results: asyncio.Queue[Fetched | asyncio.Task[None]] = asyncio.Queue()
+
+    async def worker() -> None:
+        while (record := wanted.take()) is not None:
+            await work(record, results.put_nowait)
+
+    workers = [asyncio.create_task(worker()) for _ in range(connections)]
+    for task in workers:
+        task.add_done_callback(results.put_nowait)
+    running = len(workers)
+    try:
+        while running:
+            result = await results.get()
+            if isinstance(result, asyncio.Task):
+                result.result()  # only a defect raises here
+                running -= 1
+            else:
+                yield result
+    finally:
+        for task in workers:
+            task.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)

@@ -1,0 +1,132 @@
+"""Instances over WADO-URI (PS3.18 section 9): each answer is a Part 10 object, headers and pixels in one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+from volstream.errors import DamagedError, ProtocolError, SourceError, UsageError, VolstreamError
+from volstream.fetch.address import origin, redacted, without_user
+from volstream.fetch.answer import Answer, Limits
+from volstream.fetch.http import Http, printable
+from volstream.fetch.options import FetchOptions
+from volstream.fetch.pool import Put, Wanted, run_pool
+from volstream.fetch.source import Budget, Fetched
+from volstream.headers.part10 import read_records
+from volstream.records import FrameRecord, Payload
+
+#: Objects that came with the headers are kept for their pixels up to this; the rest is asked for again.
+KEPT_BYTES = 64 << 20
+OBJECT_BYTES = 2 << 30
+
+
+class WadoUriSource:
+    """`wadouri:https://host/wado?requestType=WADO&...&objectUID=...`, with `&frame=N` for one frame, from 1."""
+
+    def __init__(self, image_ids: list[str], options: FetchOptions) -> None:
+        #: Per object: the request without `frame`, and the frames wanted (none: all), from 0.
+        self._objects: dict[str, set[int]] = {}
+        basic = None
+        for image_id in image_ids:
+            url, basic = without_user(image_id.partition(":")[2])
+            fields = urlsplit(url).query.split("&")
+            frame = [field for field in fields if field.startswith("frame=")]
+            if not parse_qs(urlsplit(url).query).get("objectUID"):
+                raise UsageError("not the imageId of an object (no objectUID)", address=redacted(url))
+            rest = "&".join(field for field in fields if field not in frame)
+            number = frame[0].partition("=")[2] if frame else ""
+            if frame and not (number.isdecimal() and int(number) > 0):
+                raise UsageError("frames are counted from 1", address=redacted(url))
+            wanted = self._objects.setdefault(urlsplit(url)._replace(query=rest).geturl(), set())
+            wanted.update({int(number) - 1} if frame else ())
+        if len({origin(url) for url in self._objects}) > 1:
+            raise UsageError("one source is on one server")
+        self.address = redacted(next(iter(self._objects)))
+        self.skipped: list[tuple[str, str]] = []
+        self._connections = options.connections
+        self._http = Http(options, basic=basic)
+        #: Which request brings an instance.
+        self._urls: dict[str, str] = {}
+        self._kept = 0
+
+    async def records(self) -> list[FrameRecord]:
+        self._urls.clear()
+        self._kept = 0
+        slots = asyncio.Semaphore(self._connections)
+
+        async def read(url: str) -> list[FrameRecord]:
+            async with slots:
+                return self._keep(url, await self._object(url))
+
+        tasks = [asyncio.create_task(read(url)) for url in self._objects]
+        try:
+            found = [record for records in await asyncio.gather(*tasks) for record in records]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if not found:
+            raise SourceError("none of the objects holds pixel data", address=self.address)
+        return found
+
+    def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncIterator[Fetched]:
+        queue = Wanted(wanted)
+
+        async def work(record: FrameRecord, put: Put) -> None:
+            if record.location is not None:
+                put((record, Payload(record.location, record.transfer_syntax)))
+                return
+            batch = [record, *queue.take_same(record, record.frames - 1)]
+            await budget.acquire(record, sum(each.pixel.frame_bytes for each in batch))
+            try:
+                found = {each.frame: each for each in await self._object(self._urls[record.uid])}
+            except VolstreamError as error:
+                for each in batch:
+                    put((each, error.located(uid=record.uid)))
+                return
+            for each in batch:
+                frame = found.get(each.frame)
+                if frame is None or frame.location is None or frame.uid != each.uid:
+                    put((each, DamagedError("the object has changed", uid=each.uid, address=self.address)))
+                else:
+                    put((each, Payload(frame.location, frame.transfer_syntax)))
+
+        return run_pool(queue, work, self._connections)
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def _object(self, url: str) -> list[FrameRecord]:
+        async def read(answer: Answer) -> bytearray:
+            if answer.media_type.name.startswith(("text/", "image/", "multipart/")):
+                text = printable(await answer.beginning(), 120) if answer.media_type.name.startswith("text/") else ""
+                raise ProtocolError(f"the server sends {answer.media_type.name} instead of a DICOM object: {text}")
+            return await answer.body()
+
+        body = await self._http.get(url, read, accept="application/dicom, */*;q=0.5", limits=Limits(OBJECT_BYTES))
+        query = parse_qs(urlsplit(url).query)
+        records = read_records(memoryview(body), address=f"wadouri:{redacted(url)}")
+        for record in records[:1]:
+            if record.uid != query["objectUID"][0]:
+                raise DamagedError(f"the server sent another instance: {record.uid}", address=redacted(url))
+        return records
+
+    def _keep(self, url: str, records: list[FrameRecord]) -> list[FrameRecord]:
+        """The wanted frames of an object; beyond what may be kept, without their data."""
+        wanted = self._objects[url]
+        kept = [record for record in records if not wanted or record.frame in wanted]
+        if not kept:
+            if records:
+                raise SourceError("the object has no such frame", uid=records[0].uid, address=redacted(url))
+            self.skipped.append((redacted(url), "holds no pixel data"))
+            return []
+        self._urls[kept[0].uid] = url
+        size = sum(
+            len(record.location) for record in kept if isinstance(record.location, (bytes, bytearray, memoryview))
+        )
+        if self._kept + size <= KEPT_BYTES:
+            self._kept += size
+            return kept
+        return [replace(record, location=None) for record in kept]
