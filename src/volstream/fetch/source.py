@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from volstream.errors import SourceError, UsageError, VolstreamError
-from volstream.fetch.options import FetchOptions
+from volstream.fetch.options import FetchOptions as FetchOptions
 from volstream.records import FrameRecord, Payload
 
 #: What `Source.stream` yields: a frame's bytes, or why they could not be had.
