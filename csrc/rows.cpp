@@ -4,175 +4,47 @@
 #include <limits>
 #include <type_traits>
 
+#if defined(__x86_64__) && defined(__GNUC__)
+#define VS_HAS_AVX2 1
+#endif
+
 namespace vs {
 namespace {
 
-template <class T> T load(const void *row, size_t i) {
-    T value;
-    std::memcpy(&value, static_cast<const unsigned char *>(row) + i * sizeof(T), sizeof(T));
-    return value;
+namespace baseline {
+#include "rows_kernels.h"
 }
 
-template <class Out, class Bits>
-void unpack_step(const void *in, uint32_t step, Out *out, size_t count, unsigned left, unsigned right) {
-    for (size_t i = 0; i < count; ++i) {
-        const Bits bits = load<Bits>(in, i * step);
-        out[i] = static_cast<Out>(static_cast<Out>(static_cast<Bits>(bits << left)) >> right);
-    }
+// The same source once more, for the processors of the last ten years: twice to four times as fast.
+#ifdef VS_HAS_AVX2
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2")
+#endif
+namespace avx2 {
+#include "rows_kernels.h"
 }
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
 
-template <class Out>
-void unpack(const void *in, uint32_t step, void *out, size_t count, unsigned left, unsigned right) {
-    using Bits = std::make_unsigned_t<Out>;
-    auto *to = static_cast<Out *>(out);
-    switch (step) { // constant steps vectorise
-    case 1: unpack_step<Out, Bits>(in, 1, to, count, left, right); break;
-    case 3: unpack_step<Out, Bits>(in, 3, to, count, left, right); break;
-    default: unpack_step<Out, Bits>(in, step, to, count, left, right);
-    }
-}
-
-template <class In> Extent range(const void *in, size_t count) {
-    if constexpr (std::is_floating_point_v<In>) {
-        constexpr In infinity = std::numeric_limits<In>::infinity();
-        In low = infinity, high = -infinity;
-        for (size_t i = 0; i < count; ++i) {
-            const In x = load<In>(in, i);
-            low = x < low ? x : low;
-            high = x > high ? x : high;
-        }
-        return {low, high};
-    } else {
-        In low = std::numeric_limits<In>::max(), high = std::numeric_limits<In>::min();
-        for (size_t i = 0; i < count; ++i) {
-            const In x = load<In>(in, i);
-            low = x < low ? x : low;
-            high = x > high ? x : high;
-        }
-        return {static_cast<double>(low), static_cast<double>(high)};
-    }
-}
-
-template <class In> bool has_nan(const void *in, size_t count) {
-    bool found = false;
-    for (size_t i = 0; i < count; ++i)
-        found |= std::isnan(load<In>(in, i));
-    return found;
-}
-
-template <class In, class Out> void affine(const void *in, void *out, size_t count, int64_t slope, int64_t intercept) {
-    // Unsigned, and at least as wide as int so that nothing is promoted back to signed: wrapping is defined.
-    using Word = std::conditional_t<(sizeof(Out) < 4), uint16_t, uint32_t>;
-    const auto factor = static_cast<Word>(slope), addend = static_cast<Word>(intercept);
-    auto *to = static_cast<Out *>(out);
-    if (factor == 1) {
-        for (size_t i = 0; i < count; ++i)
-            to[i] = static_cast<Out>(static_cast<Word>(static_cast<Word>(load<In>(in, i)) + addend));
-    } else {
-        for (size_t i = 0; i < count; ++i) {
-            const uint32_t x = static_cast<Word>(load<In>(in, i));
-            to[i] = static_cast<Out>(static_cast<Word>(x * factor + addend));
-        }
-    }
-}
-
-template <class In, class Out> void scale(const void *in, void *out, size_t count, double slope, double intercept) {
-    auto *to = static_cast<Out *>(out);
-    for (size_t i = 0; i < count; ++i) {
-        const double product = static_cast<double>(load<In>(in, i)) * slope;
-        const double x = product + intercept;
-        if constexpr (std::is_floating_point_v<Out>)
-            to[i] = static_cast<Out>(x);
-        else
-            to[i] = static_cast<Out>(static_cast<int64_t>(std::nearbyint(x)));
-    }
-}
-
-template <class In>
-void lookup(const void *in, size_t count, const uint16_t *entries, uint32_t length, int64_t first, uint16_t *out,
-            uint32_t step) {
-    const int64_t last = static_cast<int64_t>(length) - 1;
-    for (size_t i = 0; i < count; ++i) {
-        int64_t entry = static_cast<int64_t>(load<In>(in, i)) - first;
-        entry = entry < 0 ? 0 : entry > last ? last : entry;
-        out[i * step] = entries[entry];
-    }
-}
-
-template <class In> Affine affine_from(vs_dtype out) {
-    switch (out) {
-    case VS_INT8: return affine<In, int8_t>;
-    case VS_UINT8: return affine<In, uint8_t>;
-    case VS_INT16: return affine<In, int16_t>;
-    case VS_UINT16: return affine<In, uint16_t>;
-    case VS_INT32: return affine<In, int32_t>;
-    case VS_UINT32: return affine<In, uint32_t>;
-    default: return nullptr;
-    }
-}
-
-template <class In> Scale scale_from(vs_dtype out) {
-    switch (out) {
-    case VS_INT8: return scale<In, int8_t>;
-    case VS_UINT8: return scale<In, uint8_t>;
-    case VS_INT16: return scale<In, int16_t>;
-    case VS_UINT16: return scale<In, uint16_t>;
-    case VS_INT32: return scale<In, int32_t>;
-    case VS_UINT32: return scale<In, uint32_t>;
-    case VS_FLOAT32: return scale<In, float>;
-    case VS_FLOAT64: return scale<In, double>;
-    default: return nullptr;
-    }
-}
+const bool use_avx2 = __builtin_cpu_supports("avx2");
+#define VS_PICK(function) (use_avx2 ? avx2::function : baseline::function)
+#else
+#define VS_PICK(function) (baseline::function)
+#endif
 
 } // namespace
 
-Unpack unpack_for(Sample in, bool is_signed) {
-    switch (size_of(in)) {
-    case 1: return is_signed ? unpack<int8_t> : unpack<uint8_t>;
-    case 2: return is_signed ? unpack<int16_t> : unpack<uint16_t>;
-    case 4: return is_signed ? unpack<int32_t> : unpack<uint32_t>;
-    default: return unpack<uint64_t>; // float64 samples, gathered only
-    }
-}
-
-Range range_for(Sample in) {
-    constexpr Range table[] = {range<uint8_t>,  range<int8_t>,  range<uint16_t>, range<int16_t>,
-                               range<uint32_t>, range<int32_t>, range<float>,    range<double>};
-    return table[static_cast<int>(in)];
-}
-
-HasNan has_nan_for(Sample in) { return in == Sample::f32 ? has_nan<float> : has_nan<double>; }
-
-Affine affine_for(Sample in, vs_dtype out) {
-    switch (in) {
-    case Sample::u8: return affine_from<uint8_t>(out);
-    case Sample::i8: return affine_from<int8_t>(out);
-    case Sample::u16: return affine_from<uint16_t>(out);
-    case Sample::i16: return affine_from<int16_t>(out);
-    case Sample::u32: return affine_from<uint32_t>(out);
-    case Sample::i32: return affine_from<int32_t>(out);
-    default: return nullptr;
-    }
-}
-
-Scale scale_for(Sample in, vs_dtype out) {
-    switch (in) {
-    case Sample::u8: return scale_from<uint8_t>(out);
-    case Sample::i8: return scale_from<int8_t>(out);
-    case Sample::u16: return scale_from<uint16_t>(out);
-    case Sample::i16: return scale_from<int16_t>(out);
-    case Sample::u32: return scale_from<uint32_t>(out);
-    case Sample::i32: return scale_from<int32_t>(out);
-    case Sample::f32: return scale_from<float>(out);
-    default: return scale_from<double>(out);
-    }
-}
-
-Lookup lookup_for(Sample in) {
-    constexpr Lookup table[] = {lookup<uint8_t>,  lookup<int8_t>,  lookup<uint16_t>,
-                                lookup<int16_t>, lookup<uint32_t>, lookup<int32_t>};
-    return is_float(in) ? nullptr : table[static_cast<int>(in)];
-}
+Unpack unpack_for(Sample in, bool is_signed) { return VS_PICK(unpack_for)(in, is_signed); }
+Range range_for(Sample in) { return VS_PICK(range_for)(in); }
+HasNan has_nan_for(Sample in) { return VS_PICK(has_nan_for)(in); }
+Affine affine_for(Sample in, vs_dtype out) { return VS_PICK(affine_for)(in, out); }
+Scale scale_for(Sample in, vs_dtype out) { return VS_PICK(scale_for)(in, out); }
+Lookup lookup_for(Sample in) { return VS_PICK(lookup_for)(in); }
 
 } // namespace vs
