@@ -76,8 +76,9 @@ State &state_of(void *jpeg) { return *static_cast<State *>(static_cast<j_common_
 
 void on_message(j_common_ptr jpeg, int level) {
     const int code = jpeg->err->msg_code;
-    // A warning is damage, except those about markers that decide nothing here.
-    if (level < 0 && code != JWRN_JFIF_MAJOR && code != JWRN_ADOBE_XFORM) on_error(jpeg);
+    // A warning is damage, except those about header fields that decide nothing: old files have zeros in some.
+    if (level < 0 && code != JWRN_JFIF_MAJOR && code != JWRN_ADOBE_XFORM && code != JWRN_NOT_SEQUENTIAL)
+        on_error(jpeg);
 }
 
 void on_start(j_decompress_ptr) {}

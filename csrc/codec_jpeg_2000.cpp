@@ -45,6 +45,12 @@ OPJ_BOOL seek(OPJ_OFF_T to, void *user) {
     return OPJ_TRUE;
 }
 
+// Warnings about what OpenJPEG then sets right, or does not need: a tile-part count that is one too low (old Kakadu and
+// GDCM files have that), the index of tile lengths.
+bool is_harmless(const char *warning) {
+    return std::strstr(warning, "TPsot==TNsot") || std::strstr(warning, "TLM");
+}
+
 // The library's first complaint: its errors, and its warnings too, unless a cut stream is welcome.
 struct Complaint {
     char text[160] = {};
@@ -60,7 +66,7 @@ struct Complaint {
 void on_error(const char *message, void *user) { static_cast<Complaint *>(user)->take(message); }
 void on_warning(const char *message, void *user) {
     auto *complaint = static_cast<Complaint *>(user);
-    if (complaint->warnings_count) complaint->take(message);
+    if (complaint->warnings_count && !is_harmless(message)) complaint->take(message);
 }
 void on_info(const char *, void *) {}
 
@@ -94,7 +100,9 @@ Decompressor open_codec(const Encoded &encoded, Complaint &complaint) {
     parameters.cp_reduce = encoded.frame.reduce;
     if (!opj_setup_decoder(codec.get(), &parameters)) fail(VS_CORRUPT, "OpenJPEG: %s", complaint.text);
 #if VS_OPJ_AT_LEAST(2, 5)
-    opj_decoder_set_strict_mode(codec.get(), encoded.frame.allow_truncated ? OPJ_FALSE : OPJ_TRUE);
+    // Strict is the default; asking for it would also switch off the correction of wrong tile-part counts, and the
+    // parts beyond would be dropped without a word.
+    if (encoded.frame.allow_truncated) opj_decoder_set_strict_mode(codec.get(), OPJ_FALSE);
 #endif
     return codec;
 }

@@ -40,6 +40,11 @@ struct Free {
     void operator()(charls_jpegls_decoder *decoder) const { charls_jpegls_decoder_destroy(decoder); }
 };
 
+struct Bytes {
+    const uint8_t *data;
+    size_t size;
+};
+
 struct Scratch {
     std::vector<uint8_t> ended, pixels;
 };
@@ -51,25 +56,27 @@ void check(charls_jpegls_errc status) {
     fail(missing ? VS_NO_MEMORY : VS_CORRUPT, "CharLS: %s", charls_get_error_message(status));
 }
 
-// The unary codes of a stream without an end marker can keep CharLS busy for seconds, so it never sees one.
-void end_with_marker(const uint8_t *&data, size_t &size) {
-    size = trim_padding(data, size);
-    if (data[size - 2] == 0xFF && data[size - 1] == 0xD9) return;
+bool has_end(const uint8_t *data, size_t size) { return size >= 2 && data[size - 2] == 0xFF && data[size - 1] == 0xD9; }
+
+// `data` again, with an end marker behind its first `size` bytes.
+Bytes with_end(const uint8_t *data, size_t size) {
     scratch.ended.resize(size + 2);
     std::memcpy(scratch.ended.data(), data, size);
     scratch.ended[size] = 0xFF;
     scratch.ended[size + 1] = 0xD9;
-    data = scratch.ended.data();
-    size += 2;
+    return {scratch.ended.data(), size + 2};
 }
 
-void give_rows(const Encoded &encoded, Sink &sink, uint32_t components, uint32_t sample_bytes, bool interleaved) {
-    const Sample type = sample_bytes == 1 ? Sample::u8 : Sample::u16;
-    const size_t plane_row = size_t(encoded.columns) * sample_bytes;
+uint32_t sample_bytes(const vs_codestream &stream) { return stream.precision > 8 ? 2 : 1; }
+
+void give_rows(const Encoded &encoded, Sink &sink, const vs_codestream &stream, bool interleaved) {
+    const uint32_t components = stream.components, bytes = sample_bytes(stream);
+    const Sample type = bytes == 1 ? Sample::u8 : Sample::u16;
+    const size_t plane_row = size_t(encoded.columns) * bytes;
     for (uint32_t y = 0; y < encoded.rows; ++y) {
         Plane planes[4];
         for (uint32_t i = 0; i < components; ++i) {
-            const size_t offset = interleaved ? y * plane_row * components + size_t(i) * sample_bytes
+            const size_t offset = interleaved ? y * plane_row * components + size_t(i) * bytes
                                               : (size_t(i) * encoded.rows + y) * plane_row;
             planes[i] = {scratch.pixels.data() + offset, type, interleaved ? components : 1};
         }
@@ -77,34 +84,47 @@ void give_rows(const Encoded &encoded, Sink &sink, uint32_t components, uint32_t
     }
 }
 
+// Leaves the samples in scratch.pixels; returns how they are interleaved.
+charls_interleave_mode decode_samples(Bytes stream, const vs_codestream &expected) {
+    const std::unique_ptr<charls_jpegls_decoder, Free> decoder(charls_jpegls_decoder_create());
+    if (!decoder) fail(VS_NO_MEMORY, "no memory for the JPEG-LS decoder");
+    check(charls_jpegls_decoder_set_source_buffer(decoder.get(), stream.data, stream.size));
+    check(charls_jpegls_decoder_read_header(decoder.get()));
+    charls_frame_info info{};
+    check(charls_jpegls_decoder_get_frame_info(decoder.get(), &info));
+    if (info.width != expected.columns || info.height != expected.rows || info.component_count != expected.components ||
+        info.bits_per_sample != expected.precision)
+        fail(VS_CORRUPT, "CharLS reads another frame header");
+    charls_interleave_mode mode{};
+    check(charls_jpegls_decoder_get_interleave_mode(decoder.get(), &mode));
+    size_t needed = 0;
+    check(charls_jpegls_decoder_get_destination_size(decoder.get(), 0, &needed));
+    if (needed != size_t(expected.rows) * expected.columns * expected.components * sample_bytes(expected))
+        fail(VS_CORRUPT, "CharLS would decode %zu bytes", needed);
+    scratch.pixels.resize(needed);
+    check(charls_jpegls_decoder_decode_to_buffer(decoder.get(), scratch.pixels.data(), needed, 0));
+    return mode;
+}
+
 void decode(const Encoded &encoded, Sink &sink) {
     vs_codestream stream;
     if (!probe(encoded.data, encoded.size, stream)) fail(VS_CORRUPT, "not a JPEG-LS stream, or its header is cut");
     check_codestream(stream, encoded);
     if (stream.components > 4) fail(VS_UNSUPPORTED, "%u components", stream.components);
-    const uint8_t *data = encoded.data;
-    size_t size = encoded.size;
-    end_with_marker(data, size);
 
-    const std::unique_ptr<charls_jpegls_decoder, Free> decoder(charls_jpegls_decoder_create());
-    if (!decoder) fail(VS_NO_MEMORY, "no memory for the JPEG-LS decoder");
-    check(charls_jpegls_decoder_set_source_buffer(decoder.get(), data, size));
-    check(charls_jpegls_decoder_read_header(decoder.get()));
-    charls_frame_info info{};
-    check(charls_jpegls_decoder_get_frame_info(decoder.get(), &info));
+    // The unary codes of a stream without an end marker can keep CharLS busy for seconds, so it never sees one.
+    Bytes bytes{encoded.data, trim_padding(encoded.data, encoded.size)};
+    const bool ended = has_end(bytes.data, bytes.size);
+    if (!ended) bytes = with_end(bytes.data, bytes.size);
     charls_interleave_mode mode{};
-    check(charls_jpegls_decoder_get_interleave_mode(decoder.get(), &mode));
-    if (info.width != encoded.columns || info.height != encoded.rows || info.component_count != stream.components ||
-        info.bits_per_sample != stream.precision)
-        fail(VS_CORRUPT, "CharLS reads another frame header");
-    size_t needed = 0;
-    check(charls_jpegls_decoder_get_destination_size(decoder.get(), 0, &needed));
-    const uint32_t sample_bytes = info.bits_per_sample > 8 ? 2 : 1;
-    if (needed != size_t(encoded.rows) * encoded.columns * stream.components * sample_bytes)
-        fail(VS_CORRUPT, "CharLS would decode %zu bytes", needed);
-    scratch.pixels.resize(needed);
-    check(charls_jpegls_decoder_decode_to_buffer(decoder.get(), scratch.pixels.data(), needed, 0));
-    give_rows(encoded, sink, stream.components, sample_bytes, mode != charls::interleave_mode::none);
+    try {
+        mode = decode_samples(bytes, stream);
+    } catch (const Error &) {
+        // Some encoders pad before the end marker instead of behind it; CharLS before 2.4.3 refuses that.
+        if (!ended || bytes.size < 3 || bytes.data[bytes.size - 3] != 0) throw;
+        mode = decode_samples(with_end(bytes.data, bytes.size - 3), stream);
+    }
+    give_rows(encoded, sink, stream, mode != charls::interleave_mode::none);
 }
 
 } // namespace
