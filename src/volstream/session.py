@@ -119,9 +119,12 @@ class Session:
         assert self._pipeline is not None
         assert self._segment is not None
         self._segment.set_activity("loading")
-        outcome = "cancelled"
         try:
             await self._pipeline.run()
-            outcome = "partial" if self._pipeline.errors else "complete"
         finally:
-            self._segment.set_activity(outcome)
+            # By the states, not by how the run ended: a cancel that comes after the last slice changes nothing.
+            loaded, failed, _ = self._segment.counters
+            if loaded + failed < self._segment.slices:
+                self._segment.set_activity("cancelled")
+            else:
+                self._segment.set_activity("partial" if failed else "complete")

@@ -103,8 +103,10 @@ class Pipeline:
                 self._finish(job)
             raise
         finally:
-            await self._wait_settled()
-            workers.close()
+            try:
+                await self._wait_settled()
+            finally:
+                workers.close()
 
     def _wanted(self, todo: deque[int]) -> Iterator[FrameRecord]:
         while todo:
@@ -138,14 +140,22 @@ class Pipeline:
             self._unfinished -= 1
             if self._unfinished == 0 and self._settled is not None:
                 self._settled.get_loop().call_soon_threadsafe(_settle, self._settled)
+                self._settled = None
 
     async def _wait_settled(self) -> None:
-        with self._lock:
-            if self._unfinished == 0:
-                return
-            self._settled = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._settled)
-        self._settled = None
+        """Until no worker holds a job any more, even if cancelled meanwhile: they write to the segment."""
+        cancelled: asyncio.CancelledError | None = None
+        while True:
+            with self._lock:
+                if self._unfinished == 0:
+                    break
+                self._settled = asyncio.get_running_loop().create_future()
+            try:
+                await self._settled
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
 
     def _fail(self, index: int, error: VolstreamError) -> None:
         record = self._plan.slots[index].record

@@ -63,7 +63,7 @@ def _pydicom(spec: dict[str, Any], data: bytes, transfer_syntax: str) -> tuple[A
                 _encapsulate(data),
                 index=0,
                 raw=True,
-                **{  # type: ignore[arg-type]  # its options are keyword arguments of many types
+                **{
                     "number_of_frames": 1,
                     "photometric_interpretation": spec["photometric"],
                 }
