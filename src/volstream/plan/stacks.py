@@ -42,7 +42,7 @@ TRAITS: dict[str, Callable[[FrameRecord], Any]] = {
 #: Those that a list of stacks may show.
 LISTED = tuple(name for name in TRAITS if name not in ("StudyInstanceUID", "SOPInstanceUID", "InstanceNumber"))
 #: What tells physical kinds apart (magnitude from phase), besides ImageType; other labels tell repetitions apart.
-KINDS = ("ComplexImageComponent", "FrameType")
+KINDS = ("ComplexImageComponent",)
 
 
 #: Images of one size, orientation and kind, in the order of `in_order`.
