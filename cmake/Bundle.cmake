@@ -60,4 +60,10 @@ function(volstream_bundle key name)
   set_target_properties(codec_${id} PROPERTIES IMPORTED_LOCATION ${library} INTERFACE_INCLUDE_DIRECTORIES ${include})
   add_dependencies(codec_${id} bundled_${id})
   target_link_libraries(volstream_core PRIVATE codec_${id})
+
+  # Their licences ask to be passed on with what is linked in.
+  if(SKBUILD)
+    file(GLOB notices ${${id}_SOURCE_DIR}/LICENSE* ${${id}_SOURCE_DIR}/README.ijg)
+    install(FILES ${notices} DESTINATION ${SKBUILD_METADATA_DIR}/licenses/${name})
+  endif()
 endfunction()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import tarfile
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -56,6 +57,17 @@ def test_the_installed_metadata_agree() -> None:
 def test_the_changelog_starts_with_this_version() -> None:
     headings = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
     assert headings[0] in ("Unreleased", volstream.__version__)
+
+
+def test_the_sdist_holds_what_a_build_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = pytest.importorskip("scikit_build_core.build", reason="the build backend is not installed")
+    monkeypatch.chdir(ROOT)
+    with tarfile.open(tmp_path / backend.build_sdist(str(tmp_path))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "CMakeLists.txt", "LICENSE", "README.md", "csrc/volstream.h"} <= names
+    assert {"cmake/Codecs.cmake", "src/volstream/_native.pyx", "src/volstream/py.typed"} <= names
+    assert {name.partition("/")[0] for name in names} & {"tests", "bench", "build", "dev", "tools", ".venv"} == set()
+    assert [name for name in names if name.endswith((".so", ".o", ".dcm"))] == []
 
 
 def test_type_information_is_shipped() -> None:
