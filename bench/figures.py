@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from volstream.headers.part10 import read_records
 
 import volstream
 from measure import interleaved, summary
 from static_dicomweb import nginx
 from volstream import _native
 from volstream.engine.decode import codec_of, spec_fields
+from volstream.headers.part10 import read_records
 from volstream.samples import available_syntaxes, write_series
 from volstream.syntaxes import EXPLICIT, HTJ2K_RPCL, SYNTAXES
 

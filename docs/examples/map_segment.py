@@ -1,6 +1,6 @@
 """Map a volume that volstream is loading in another process, without volstream. Layout: docs/segment.md.
 
-    python map_segment.py /volstream-0123456789abcdef0123456789abcdef
+usage: python map_segment.py /volstream-0123456789abcdef0123456789abcdef
 """
 
 import json

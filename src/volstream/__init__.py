@@ -1,7 +1,7 @@
 """Load DICOM series into one shared-memory volume, and use it while it is still arriving.
 
-    volume = volstream.load("https://pacs/dicom-web/studies/1.2/series/3.4", progress=True)
-    volume.array, volume.affine
+volume = volstream.load("https://pacs/dicom-web/studies/1.2/series/3.4", progress=True)
+volume.array, volume.affine
 """
 
 from __future__ import annotations
