@@ -84,6 +84,7 @@ class Workers:
         try:
             if self._remote:
                 return self._decode_in_child(job)
+            segment.prepare(job.index)
             try:
                 return decode_native(job, segment.voxels, segment.slice_bytes, self._dtype)
             except UnsupportedError:

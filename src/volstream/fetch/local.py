@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 from volstream.errors import NotDicomError, SourceError, VolstreamError
@@ -49,7 +49,7 @@ class LocalSource:
             self._closed.set()
             raise
 
-    async def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncIterator[Fetched]:
+    async def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
         """At once and without I/O: payloads are file ranges, or the bytes of archive members."""
         for record in wanted:
             yield record, payload_of(record)

@@ -6,7 +6,7 @@ import asyncio
 import io
 import zipfile
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from volstream.errors import DamagedError, ResourceError, SourceError, UsageError, VolstreamError
@@ -32,7 +32,7 @@ class MemorySource:
     async def records(self) -> list[FrameRecord]:
         return await asyncio.to_thread(self._read)
 
-    async def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncIterator[Fetched]:
+    async def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
         for record in wanted:
             yield record, payload_of(record)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import TypeAlias
 
 from volstream.fetch.source import Fetched
@@ -35,7 +35,7 @@ class Wanted:
 
 async def run_pool(
     wanted: Wanted, work: Callable[[FrameRecord, Put], Awaitable[None]], connections: int
-) -> AsyncIterator[Fetched]:
+) -> AsyncGenerator[Fetched, None]:
     """Run `work` for each wanted record, `connections` at a time; it puts what it got, errors included.
 
     Closing the generator cancels what is under way and waits until it is gone.

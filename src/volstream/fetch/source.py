@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -35,7 +35,7 @@ class Source(Protocol):
     async def records(self) -> list[FrameRecord]:
         """The headers of everything in the source. Raises SourceError if there is nothing."""
 
-    def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncIterator[Fetched]:
+    def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
         """The frames of `wanted`, as they come in; the iterator is advanced only when a request can be sent.
 
         A frame that cannot be had is yielded with its error. Closing the stream aborts what is under way.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from urllib.parse import urlsplit, urlunsplit
 
 from volstream.errors import SourceError, UsageError, VolstreamError
@@ -71,7 +71,7 @@ class WadoSource:
             raise SourceError(f"the server does not know {missing} of the imageIds", address=self.address)
         return records
 
-    def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncIterator[Fetched]:
+    def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
         queue = Wanted(wanted)
 
         async def work(record: FrameRecord, put: Put) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
@@ -71,7 +71,7 @@ class WadoUriSource:
             raise SourceError("none of the objects holds pixel data", address=self.address)
         return found
 
-    def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncIterator[Fetched]:
+    def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
         queue = Wanted(wanted)
 
         async def work(record: FrameRecord, put: Put) -> None:
