@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, cast
 
+from volstream.errors import VolstreamError
 from volstream.headers import pixels
 from volstream.headers.frames import frame_attributes, frame_count
 from volstream.headers.labels import labels
@@ -50,6 +51,15 @@ def build_records(
     attributes: Attributes, transfer_syntax: str, address: Callable[[int, int], str], locate: Locate
 ) -> list[FrameRecord]:
     """One record a frame. `address` makes an imageId of a frame (from 0) and the number of frames."""
+    try:
+        return _build(attributes, transfer_syntax, address, locate)
+    except VolstreamError as error:
+        raise error.located(uid=uid_of(attributes) or None) from None
+
+
+def _build(
+    attributes: Attributes, transfer_syntax: str, address: Callable[[int, int], str], locate: Locate
+) -> list[FrameRecord]:
     count = frame_count(attributes)
     pixel = pixels.pixel_format(attributes)
     locations = locate(pixel, count)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from volstream.errors import DamagedError, ResourceError
-from volstream.headers.functional_groups import flatten, from_groups
+from volstream.headers.dose import from_offsets
+from volstream.headers.functional_groups import from_groups
+from volstream.headers.nuclear import VECTORS, from_vectors
 from volstream.headers.values import Attributes, integer
 
 MOST_FRAMES = 65_536
@@ -23,7 +25,8 @@ def frame_attributes(attributes: Attributes, count: int) -> list[Attributes]:
     """One for each frame: its own attributes win over those of the whole instance."""
     if "PerFrameFunctionalGroupsSequence" in attributes or "SharedFunctionalGroupsSequence" in attributes:
         return from_groups(attributes, count)
+    if "GridFrameOffsetVector" in attributes and count > 1:
+        return from_offsets(attributes, count)
+    if "DetectorInformationSequence" in attributes or any(vector in attributes for vector in VECTORS):
+        return from_vectors(attributes, count)
     return [attributes] * count
-
-
-__all__ = ["MOST_FRAMES", "flatten", "frame_attributes", "frame_count"]

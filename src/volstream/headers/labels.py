@@ -11,7 +11,7 @@ LABELS = (
     "TemporalPositionIdentifier", "TemporalPositionIndex", "TemporalPositionTimeOffset", "TriggerTime",
     "NominalCardiacTriggerDelayTime", "FrameReferenceTime", "DiffusionBValue", "DiffusionGradientOrientation",
     "EffectiveEchoTime", "EchoTime", "EchoNumbers", "InversionTime", "InversionTimes", "FlipAngle",
-    "ComplexImageComponent", "ReferencedSegmentNumber", "SegmentNumber", "EnergyWindowVector", "DetectorVector",
+    "ComplexImageComponent", "ReferencedSegmentNumber", "EnergyWindowVector", "DetectorVector",
     "PhaseVector", "RRIntervalVector", "TimeSlotVector", "RotationVector", "AngularViewVector", "TimeSliceVector",
     "StackID", "AcquisitionNumber", "FrameAcquisitionNumber", "FrameReferenceDateTime", "FrameAcquisitionDateTime",
     "AcquisitionDateTime", "AcquisitionTime", "ContentTime", "DimensionIndexValues",

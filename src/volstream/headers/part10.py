@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import zlib
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from volstream import _native
-from volstream.errors import DamagedError, NotDicomError, ResourceError, VolstreamError
-from volstream.headers.build import build_records, uid_of
-from volstream.headers.pixeldata import Fragments, Ranges, frame_ranges, native_ranges
+from volstream.errors import DamagedError, NotDicomError, ResourceError, UnsupportedError, VolstreamError
+from volstream.headers.build import build_records
+from volstream.headers.locate import Data, PixelData, extended_table
+from volstream.headers.pixeldata import Fragments
 from volstream.headers.tags import TAGS
-from volstream.headers.values import Attributes
-from volstream.records import FileRange, FrameRecord, Location, PixelFormat
-from volstream.syntaxes import BIG_ENDIAN, EXPLICIT, IMPLICIT, SYNTAXES
+from volstream.records import FrameRecord
+from volstream.syntaxes import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, SYNTAXES
+
+log = logging.getLogger(__name__)
 
 _TAGS = _native.HeaderTags(TAGS)
 _PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
 _INFLATED_BYTES = 512 << 20
 _INFLATED_RATIO = 200
-
-Data = bytes | bytearray | memoryview
 
 
 def read_records(source: str | os.PathLike[str] | Data, *, address: str | None = None) -> list[FrameRecord]:
@@ -48,30 +48,36 @@ def read_records(source: str | os.PathLike[str] | Data, *, address: str | None =
 
 
 def _read(data: str | Data, name: str) -> list[FrameRecord]:
-    header = _native.read_header(data, _TAGS)
+    try:
+        header = _native.read_header(data, _TAGS)
+        if header.is_deflated:
+            data = _inflate(Path(data).read_bytes() if isinstance(data, str) else data, header.dataset)
+            meta, header = header.attributes, _native.read_header(data, _TAGS)
+            header.attributes.update(meta)
+            syntax = DEFLATED
+        else:
+            syntax = _true_syntax(header)
+    except UnsupportedError as error:
+        from volstream.headers.dataset import read_leniently
+
+        log.debug("%s: %s; left to pydicom", name, error.message)
+        return read_leniently(data, name)
     if not header.is_dicom:
         raise NotDicomError("not a DICOM file")
-    syntax = header.transfer_syntax
-    if header.is_deflated:
-        data = _inflate(Path(data).read_bytes() if isinstance(data, str) else data, header.dataset)
-        attributes = header.attributes
-        header = _native.read_header(data, _TAGS)
-        header.attributes.update(attributes)
-    else:
-        syntax = _true_syntax(header)
     attributes = header.attributes
     if not header.pixel_tag:
-        if not header.has_preamble and not header.is_deflated and "SOPClassUID" not in attributes:
-            raise NotDicomError("not a DICOM file")
         return []
     attributes["PixelData"] = _PIXELS[header.pixel_tag]
-    try:
-        return build_records(attributes, syntax, partial(_address, name), partial(_locate, data, header))
-    except VolstreamError as error:
-        raise error.located(uid=uid_of(attributes) or None) from None
+    fragments = None
+    if header.fragments is not None:
+        table = extended_table(attributes)
+        fragments = Fragments(header.offset_table, header.fragments, header.fragments_end, *table)
+    pixel_data = PixelData(data, syntax, header.pixel_offset, header.pixel_length, fragments)
+    return build_records(attributes, syntax, partial(file_address, name), pixel_data.locate)
 
 
-def _address(name: str, frame: int, count: int) -> str:
+def file_address(name: str, frame: int, count: int) -> str:
+    """The imageId of a frame, counted from 0, of a file."""
     return f"dicomfile:{name}" if count == 1 else f"dicomfile:{name}?frame={frame + 1}"
 
 
@@ -85,42 +91,6 @@ def _true_syntax(header: _native.Header) -> str:
         # Bytes have no order: 8-bit pixels in OB lie as in a little endian file. PS3.5 A.3.
         return EXPLICIT if header.pixel_vr == "OB" else BIG_ENDIAN
     return EXPLICIT if header.is_explicit else IMPLICIT
-
-
-def _locate(data: str | Data, header: _native.Header, pixel: PixelFormat, count: int) -> Sequence[Location]:
-    known = SYNTAXES.get(header.transfer_syntax)
-    if header.fragments is None:
-        if known is not None and known.encapsulated:
-            raise DamagedError(f"the pixel data are not encapsulated, as {known.name} must be")
-        assert header.pixel_length is not None
-        ranges = native_ranges(pixel, count, header.pixel_offset, header.pixel_length)
-    else:
-        if known is not None and not known.encapsulated:
-            raise DamagedError(f"the pixel data are encapsulated, which {known.name} cannot be")
-        fragments = Fragments(
-            header.offset_table, header.fragments, header.fragments_end, *_extended_table(header.attributes)
-        )
-        ranges = frame_ranges(fragments, count)
-    if isinstance(data, str):
-        return [FileRange(data, frame) for frame in ranges]
-    view = memoryview(data)
-    return [_joined(view, frame, header.fragments is not None) for frame in ranges]
-
-
-def _extended_table(attributes: Attributes) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    def words(keyword: str) -> tuple[int, ...]:
-        raw = attributes.get(keyword, b"")
-        return tuple(int.from_bytes(raw[at : at + 8], "little") for at in range(0, len(raw) - 7, 8))
-
-    return words("ExtendedOffsetTable"), words("ExtendedOffsetTableLengths")
-
-
-def _joined(data: memoryview, ranges: Ranges, encapsulated: bool) -> Location:
-    """A frame's bytes. Of a truncated codestream none at all: some decoders would not notice."""
-    if encapsulated and any(offset + length > len(data) for offset, length in ranges):
-        return b""
-    parts = [data[offset : offset + length] for offset, length in ranges]
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _inflate(data: Data, offset: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 #: "XS" stands for US or SS, which the Pixel Representation decides.
 _TABLE = """
 MediaStorageSOPInstanceUID 00020003 UI
+TransferSyntaxUID 00020010 UI
 SpecificCharacterSet 00080005 CS
 ImageType 00080008 CS
 SOPClassUID 00080016 UI
@@ -93,7 +94,6 @@ AngularViewVector 00540090 US
 TimeSliceVector 00540100 US
 Units 00541001 CS
 FrameReferenceTime 00541300 DS
-SegmentNumber 00620004 US
 ReferencedSegmentNumber 0062000B US
 DoseUnits 30040002 CS
 GridFrameOffsetVector 3004000C DS
@@ -106,6 +106,8 @@ PlaneOrientationSequence 00209116 SQ
 PlanePositionVolumeSequence 0020930E SQ
 PlaneOrientationVolumeSequence 0020930F SQ
 TemporalPositionSequence 00209310 SQ
+UnassignedSharedConvertedAttributesSequence 00209170 SQ
+UnassignedPerFrameConvertedAttributesSequence 00209171 SQ
 PixelMeasuresSequence 00289110 SQ
 FrameVOILUTSequence 00289132 SQ
 PixelValueTransformationSequence 00289145 SQ
