@@ -3,18 +3,18 @@
 
 #ifdef VOLSTREAM_OPENJPH
 
+#include "openjph_messages.h"
+
 #include <openjph/ojph_arch.h>
 #include <openjph/ojph_codestream.h>
 #include <openjph/ojph_file.h>
 #include <openjph/ojph_mem.h>
-#include <openjph/ojph_message.h>
 #include <openjph/ojph_params.h>
 #include <openjph/ojph_version.h>
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 #include <memory>
+#include <new>
 #include <vector>
 
 #define VS_TEXT(x) #x
@@ -25,52 +25,6 @@
 namespace vs {
 
 namespace {
-
-// The library has one message handler of each kind for the whole process; what they hear is kept per thread.
-struct Heard {
-    char warning[160];
-    bool ended_early;
-};
-thread_local Heard heard;
-
-struct OnInfo final : ojph::message_info {
-    void operator()(int code, const char *, int, const char *, ...) override {
-        if (code == 0x00030067) heard.ended_early = true; // "File terminated early"
-    }
-};
-
-struct OnWarning final : ojph::message_warning {
-    void operator()(int, const char *, int, const char *format, ...) override {
-        va_list values;
-        va_start(values, format);
-        if (heard.warning[0] == 0) std::vsnprintf(heard.warning, sizeof heard.warning, format, values);
-        va_end(values);
-    }
-};
-
-struct OnError final : ojph::message_error {
-    void operator()(int, const char *, int, const char *format, ...) override {
-        char text[160];
-        va_list values;
-        va_start(values, format);
-        std::vsnprintf(text, sizeof text, format, values);
-        va_end(values);
-        fail(VS_CORRUPT, "OpenJPH: %s", text);
-    }
-};
-
-void listen() {
-    static const bool once = [] {
-        static OnInfo info;
-        static OnWarning warning;
-        static OnError error;
-        ojph::configure_info(&info);
-        ojph::configure_warning(&warning);
-        ojph::configure_error(&error);
-        return true;
-    }();
-    (void)once;
-}
 
 // One codestream object a thread: its memory serves frame after frame. It is thrown away after any error.
 struct Decoder {
@@ -125,14 +79,14 @@ void pull_rows(ojph::codestream &stream, const J2kHeader &header, const Encoded 
 }
 
 void decode_openjph(const J2kHeader &header, const Encoded &encoded, Sink &sink) {
-    listen();
-    heard = Heard{};
+    OpenjphMessages &messages = openjph_messages();
+    messages = OpenjphMessages{};
     ojph::mem_infile file;
     ojph::codestream &stream = decoder.fresh();
     if (encoded.frame.allow_truncated) stream.enable_resilience();
     file.open(header.data, header.size);
     stream.read_headers(&file);
-    if (heard.warning[0] != 0) fail(VS_UNSUPPORTED, "OpenJPH: %s", heard.warning);
+    if (messages.warned) fail(VS_UNSUPPORTED, "OpenJPH: %s", messages.text); // of marker segments that it would ignore
     stream.restrict_input_resolution(encoded.frame.reduce, encoded.frame.reduce);
     stream.set_planar(false);
     ojph::param_siz size = stream.access_siz();
@@ -143,7 +97,7 @@ void decode_openjph(const J2kHeader &header, const Encoded &encoded, Sink &sink)
     stream.create();
     pull_rows(stream, header, encoded, sink);
     stream.close();
-    if (heard.warning[0] != 0 && !encoded.frame.allow_truncated) fail(VS_CORRUPT, "OpenJPH: %s", heard.warning);
+    if (messages.warned && !encoded.frame.allow_truncated) fail(VS_CORRUPT, "OpenJPH: %s", messages.text);
 }
 
 void decode(const Encoded &encoded, Sink &sink) {
@@ -157,9 +111,16 @@ void decode(const Encoded &encoded, Sink &sink) {
         fail(VS_UNSUPPORTED, "%u components of %d bits", header.components, header.precision);
     try {
         decode_openjph(header, encoded, sink);
-    } catch (...) { // the library also throws plain strings
+    } catch (const Error &) {
         decoder.stream.reset();
         throw;
+    } catch (const std::bad_alloc &) {
+        decoder.stream.reset();
+        throw;
+    } catch (...) { // runtime errors, and plain strings
+        decoder.stream.reset();
+        const char *text = openjph_messages().text;
+        fail(VS_CORRUPT, "OpenJPH: %s", text[0] != 0 ? text : "failed without saying why");
     }
 }
 
