@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from volstream import syntaxes as ts
@@ -13,6 +16,8 @@ from volstream.errors import UnsupportedError
 
 #: One frame of stored values, (rows, columns), 8 or 16 bits.
 Frame: TypeAlias = NDArray[Any]
+
+_htj2k_lock = threading.Lock()
 
 
 class Encoder(NamedTuple):
@@ -60,11 +65,21 @@ def _pydicom(syntax: str, **options: Any) -> Callable[[Frame, int], bytes]:
     return encode
 
 
-def _imagecodecs(function: str, **options: Any) -> Callable[[Frame, int], bytes]:
+@functools.cache
+def _prepare_htj2k() -> None:
+    """OpenJPH before 0.27 fills its tables at the first use, without a guard: let no other thread see that."""
+    import imagecodecs
+
+    imagecodecs.htj2k_encode(np.zeros((8, 8), np.uint16), reversible=True)
+
+
+def _htj2k(**options: Any) -> Callable[[Frame, int], bytes]:
     def encode(frame: Frame, bits: int) -> bytes:
         import imagecodecs
 
-        return bytes(getattr(imagecodecs, function)(frame, **options))
+        with _htj2k_lock:
+            _prepare_htj2k()
+        return bytes(imagecodecs.htj2k_encode(frame, **options))
 
     return encode
 
@@ -108,11 +123,9 @@ ENCODERS: dict[str, Encoder] = {
     ts.JPEG_2000_LOSSLESS: Encoder(_pydicom(ts.JPEG_2000_LOSSLESS), "openjpeg"),
     ts.JPEG_2000: Encoder(_pydicom(ts.JPEG_2000, j2k_psnr=[80]), "openjpeg", tolerance=64),
     # What imagecodecs writes declares all bits of the sample type, and OpenJPH's order is RPCL by default.
-    ts.HTJ2K_LOSSLESS: Encoder(_imagecodecs("htj2k_encode", reversible=True), "imagecodecs", bits=-1),
-    ts.HTJ2K_RPCL: Encoder(_imagecodecs("htj2k_encode", reversible=True, tlm=True, tilepart=1), "imagecodecs", bits=-1),
-    ts.HTJ2K: Encoder(
-        _imagecodecs("htj2k_encode", reversible=False, level=0.0001), "imagecodecs", bits=-1, tolerance=32
-    ),
+    ts.HTJ2K_LOSSLESS: Encoder(_htj2k(reversible=True), "imagecodecs", bits=-1),
+    ts.HTJ2K_RPCL: Encoder(_htj2k(reversible=True, tlm=True, tilepart=1), "imagecodecs", bits=-1),
+    ts.HTJ2K: Encoder(_htj2k(reversible=False, level=0.0001), "imagecodecs", bits=-1, tolerance=32),
     ts.JPEG_XL_LOSSLESS: Encoder(_jpeg_xl(lossless=True, effort=3), "imagecodecs", bits=-1),
 }
 
