@@ -56,11 +56,10 @@ _COUCH = Organ((0, 140, 0), (230, 12, INFINITE), -350, 0)
 def anatomy(seed: int) -> tuple[Organ, ...]:
     """Everything the scanners see, in painting order; the seed places the vessels of the lungs."""
     vertebrae = (Organ((0, 60, z), (23, 19, 12), 420, 3600) for z in range(-450, 451, 30))
-    places = np.random.default_rng(seed).uniform((40, -60, -40, 1.2, 10), (115, 60, 140, 3.5, 45), (40, 5)).tolist()
+    places = np.random.default_rng(seed).uniform((40, -60, -40, 1.2, 10), (115, 60, 140, 3.5, 45), (80, 5)).tolist()
     vessels = (
-        Organ((side * x, y, z), (radius, radius, length), 40, 2000)
-        for side in (-1, 1)
-        for x, y, z, radius, length in places
+        Organ(((-1) ** n * x, y, z), (radius, radius, length), 40, 2000)
+        for n, (x, y, z, radius, length) in enumerate(places)
     )
     lungs, rest = _BODY[:4], _BODY[4:]
     return (_COUCH, *lungs, *vessels, *rest, *vertebrae)

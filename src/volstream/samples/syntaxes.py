@@ -135,6 +135,12 @@ def available_syntaxes() -> tuple[str, ...]:
     return tuple(uid for uid, encoder in ENCODERS.items() if importlib.util.find_spec(encoder.module))
 
 
+def best_syntax() -> str:
+    """What a demonstration should write: compressed, quick to write and quick to read, if that can be had."""
+    written = available_syntaxes()
+    return next(uid for uid in (ts.HTJ2K_RPCL, ts.JPEG_LS, ts.EXPLICIT) if uid in written)
+
+
 def encoder(transfer_syntax: str) -> Encoder:
     """The encoder of a syntax; UnsupportedError names what to install where it is missing."""
     row = ENCODERS.get(transfer_syntax)
