@@ -49,7 +49,8 @@ def montage(volume: Voxels) -> npt.NDArray[np.uint8]:
     low, high, inverted = _window(volume, voxels)
     panels = []
     for plane, row, column, letters in planes:
-        grey = np.clip((_resize(plane, row, column) - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+        grey = np.clip((_resize(np.nan_to_num(plane), row, column) - low) * (255 / (high - low)), 0, 255)
+        grey = grey.astype(np.uint8)
         panels.append(_label(255 - grey if inverted else grey, letters))
     height = max(len(panel) for panel in panels)
     framed = [_centre(panel, height, 255 if inverted else 0) for panel in panels]
@@ -82,7 +83,8 @@ def _window(volume: Voxels, voxels: Array) -> tuple[float, float, bool]:
         centre, width = window
         return centre - width / 2, centre + max(width, 1) / 2, False
     sample = voxels[tuple(slice(None, None, max(1, length // 64)) for length in voxels.shape)]
-    low, high = (float(v) for v in np.nanpercentile(sample, (1.0, 99.7)))
+    sample = sample[np.isfinite(sample)]
+    low, high = np.percentile(sample, (1.0, 99.7)).tolist() if sample.size else (0.0, 1.0)
     low = min(low, 0.0) if is_pet else low
     return (low, high, is_pet) if high > low else (low, low + 1, is_pet)
 
