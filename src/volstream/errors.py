@@ -7,6 +7,8 @@ Every error carries the SOP Instance UID, the slice index and the address it is 
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class VolstreamError(Exception):
     """Root of all errors raised by this package.
@@ -33,6 +35,9 @@ class VolstreamError(Exception):
         ]
         return f"{self.message} ({', '.join(where)})" if where else self.message
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.__dict__)  # so that errors can be copied, and cross to another process
+
     def located(
         self, *, uid: str | None = None, index: int | None = None, address: str | None = None
     ) -> VolstreamError:
@@ -41,6 +46,12 @@ class VolstreamError(Exception):
         self.index = self.index if self.index is not None else index
         self.address = self.address if self.address is not None else address
         return self
+
+
+def _restore(kind: type[VolstreamError], state: dict[str, Any]) -> VolstreamError:
+    error = kind.__new__(kind, state["message"])
+    error.__dict__.update(state)
+    return error
 
 
 class UsageError(VolstreamError, ValueError):

@@ -36,6 +36,7 @@ class Session:
         self._segment: Segment | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._cancelling = False
         self._closed = False
 
     async def open(self) -> Volume:
@@ -90,7 +91,7 @@ class Session:
         """The same on the session's own loop."""
         self._closed = True
         self._cancel()
-        if self._task is not None:
+        while self._task is not None and not self._task.done():
             await asyncio.wait([self._task])
         await self._source.close()
 
@@ -108,23 +109,35 @@ class Session:
             self._loop.call_soon_threadsafe(function)
 
     def _start(self) -> None:
-        if not self.running:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="volstream-load")
-
-    def _cancel(self) -> None:
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-
-    async def _run(self) -> None:
+        if self.running and not self._cancelling:
+            return
         assert self._pipeline is not None
         assert self._segment is not None
         self._segment.set_activity("loading")
-        try:
-            await self._pipeline.run()
-        finally:
-            # By the states, not by how the run ended: a cancel that comes after the last slice changes nothing.
-            loaded, failed, _ = self._segment.counters
-            if loaded + failed < self._segment.slices:
-                self._segment.set_activity("cancelled")
-            else:
-                self._segment.set_activity("partial" if failed else "complete")
+        self._cancelling = False
+        self._task = asyncio.get_running_loop().create_task(self._run(self._task), name="volstream-load")
+        self._task.add_done_callback(self._ended)
+
+    def _cancel(self) -> None:
+        if self._task is not None and not self._task.done():
+            self._cancelling = True
+            self._task.cancel()
+
+    async def _run(self, previous: asyncio.Task[None] | None) -> None:
+        assert self._pipeline is not None
+        if previous is not None:  # cancelled, and perhaps not yet over
+            await asyncio.wait([previous])
+        await self._pipeline.run()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        assert self._segment is not None
+        if task is not self._task:
+            return  # another load has taken over
+        if not task.cancelled() and task.exception() is not None:
+            log.error("the load ended by a bug", exc_info=task.exception())
+        # By the states, not by how the run ended: a cancel that comes after the last slice changes nothing.
+        loaded, failed, _ = self._segment.counters
+        if loaded + failed < self._segment.slices:
+            self._segment.set_activity("cancelled")
+        else:
+            self._segment.set_activity("partial" if failed else "complete")

@@ -21,6 +21,7 @@ class Orthanc:
 
     def __init__(self, port: int) -> None:
         self._rest = f"http://127.0.0.1:{port}"
+        self.url = f"{self._rest}/dicom-web"
 
     def store(self, folder: Path) -> list[str]:
         series: dict[str, str] = {}
@@ -36,7 +37,7 @@ class Orthanc:
     def _address(self, series: str, study: str) -> str:
         study_uid = self.get(f"/studies/{study}")["MainDicomTags"]["StudyInstanceUID"]
         series_uid = self.get(f"/series/{series}")["MainDicomTags"]["SeriesInstanceUID"]
-        return f"{self._rest}/dicom-web/studies/{study_uid}/series/{series_uid}"
+        return f"{self.url}/studies/{study_uid}/series/{series_uid}"
 
     def get(self, path: str) -> dict:
         with urllib.request.urlopen(self._rest + path) as answer:

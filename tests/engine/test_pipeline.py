@@ -138,6 +138,22 @@ def test_a_source_that_raises_ends_the_load_cleanly(segment: Make) -> None:
     assert pipeline.budget._used == 0
 
 
+def test_a_source_that_is_lost_fails_what_is_missing(segment: Make) -> None:
+    class Lost(FakeSource):
+        async def stream(self, wanted: Iterator[FrameRecord], budget: object) -> AsyncIterator[tuple]:
+            async for item in super().stream(wanted, budget):
+                yield item
+                if len(self.asked) == 2:
+                    raise SourceError("the server is gone")
+
+    plan = plan_of(4)
+    volume = segment(plan)
+    pipeline = Pipeline(Lost(), plan, volume, EngineOptions())
+    asyncio.run(pipeline.run())
+    assert volume.states.tolist() == [8, 8, 255, 255]
+    assert [error.uid for error in pipeline.errors.values()] == ["1.2.2", "1.2.3"]
+
+
 def test_options_are_checked() -> None:
     with pytest.raises(UsageError):
         EngineOptions(in_flight=0)

@@ -12,6 +12,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,8 @@ class Pipeline:
         slices that are there valid and the rest pending."""
         states = self._segment.states
         todo = [i for i in self._index.values() if states[i] != FULL]
+        for index in todo:
+            self.errors.pop(index, None)
         self._fill_gaps()
         self._may_retry = True
         await self._load(todo)
@@ -98,6 +101,9 @@ class Pipeline:
                         self.budget.release(record)
             for index in missing:
                 self._fail(index, SourceError("the source did not deliver this frame"))
+        except VolstreamError as error:  # the source as a whole is lost
+            for index in missing:
+                self._fail(index, copy(error))
         except BaseException:
             for job in workers.drop():
                 self._finish(job)
