@@ -177,7 +177,10 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     for executor in ("threads", "processes"):
         process = subprocess.Popen(
             [sys.executable, "-c", program, str(made.folder), executor],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         assert process.stdout.readline() == "busy\n"
         os.killpg(process.pid, signal.SIGINT)
