@@ -17,7 +17,7 @@ from volstream.records import Finding, FrameRecord
 #: Direction cosines that differ by no more are the same. Four decimals, as some writers give, differ by up to 1e-4
 #: from rounding alone; this moves the edge of a 500 mm field of view by 0.13 mm at most.
 SAME_DIRECTION = 5e-4
-#: Relative; pixel spacings that differ by no more shift the edge of 512 pixels by less than a tenth of a pixel.
+#: Relative; pixel spacings that differ by no more shift the edge of 512 pixels by a twentieth of a pixel at most.
 SAME_SPACING = 1e-4
 #: How far cosines may be from orthogonal unit vectors before they are taken for damage: two decimals pass.
 ORTHONORMAL = 0.02
@@ -98,8 +98,8 @@ def choose(records: Sequence[FrameRecord], options: PlanOptions) -> tuple[Stack,
 
 def find_stacks(records: Sequence[FrameRecord]) -> list[Stack]:
     """All stacks, the largest first; the same ones in the same order for every order of the input."""
-    direction = _merge({r.orientation for r in records if r.orientation and is_placed(r)}, SAME_DIRECTION)
-    spacing = _merge({r.spacing for r in records if r.spacing}, SAME_SPACING)
+    direction = _merge({r.orientation for r in records if r.orientation and is_placed(r)}, absolute=SAME_DIRECTION)
+    spacing = _merge({r.spacing for r in records if r.spacing}, relative=SAME_SPACING)
     groups: dict[tuple[Any, ...], list[FrameRecord]] = defaultdict(list)
     for record in in_order(records):
         placed = is_placed(record)
@@ -131,23 +131,21 @@ def _kinds(group: list[FrameRecord]) -> list[list[FrameRecord]]:
     return [[group[n] for n in members] for members in kinds.values()]
 
 
-def _merge(values: set[Any], tolerance: float) -> dict[Any, Any]:
-    """Map each tuple of numbers to the first, in sorted order, that it is equal to within the tolerance.
+def _merge(values: set[Any], *, absolute: float = 0.0, relative: float = 0.0) -> dict[Any, Any]:
+    """Map each tuple of numbers to the first, in sorted order, that it is equal to within the tolerance."""
 
-    The tolerance is absolute up to 1 and relative above, so it serves cosines and lengths.
-    """
+    def near(value: Sequence[float], head: Sequence[float]) -> bool:
+        pairs = zip(value, head, strict=True)
+        return all(math.isclose(a, b, rel_tol=relative, abs_tol=absolute) for a, b in pairs)
+
     result: dict[Any, Any] = {}
     heads: list[Any] = []
     for value in sorted(values):
-        head = next((head for head in heads if _near(value, head, tolerance)), None)
+        head = next((head for head in heads if near(value, head)), None)
         if head is None:
             heads.append(head := value)
         result[value] = head
     return result
-
-
-def _near(value: Sequence[float], head: Sequence[float], tolerance: float) -> bool:
-    return all(abs(a - b) <= tolerance * max(1.0, abs(b)) for a, b in zip(value, head, strict=True))
 
 
 def _check(record: FrameRecord) -> None:
