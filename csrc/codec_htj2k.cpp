@@ -100,10 +100,17 @@ void decode_openjph(const J2kHeader &header, const Encoded &encoded, Sink &sink)
     if (messages.warned && !encoded.frame.allow_truncated) fail(VS_CORRUPT, "OpenJPH: %s", messages.text);
 }
 
+// OpenJPH reads neither the older block coder nor several quality layers. Old versions (0.9 for one; 0.26 does not) give
+// wrong samples where a tile is halved on after it has come down to one sample.
+bool is_for_openjph(const J2kHeader &header) {
+    if (!header.high_throughput || header.layers != 1) return false;
+    if (VS_OJPH_AT_LEAST(0, 26) || header.levels == 0) return true;
+    return header.tiles == 1 && uint64_t(std::max(header.rows, header.columns)) << 1 > uint64_t(1) << std::min<int>(header.levels, 33);
+}
+
 void decode(const Encoded &encoded, Sink &sink) {
     const J2kHeader header = check_j2k(encoded);
-    // OpenJPH reads neither the older block coder nor several quality layers.
-    if (!header.high_throughput || header.layers != 1) {
+    if (!is_for_openjph(header)) {
         if (!jpeg_2000_codec.decode) fail(VS_UNSUPPORTED, "needs OpenJPEG, which is not built in");
         return jpeg_2000_codec.decode(encoded, sink);
     }

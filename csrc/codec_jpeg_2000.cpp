@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #define VS_OPJ_AT_LEAST(major, minor) \
     (OPJ_VERSION_MAJOR > (major) || (OPJ_VERSION_MAJOR == (major) && OPJ_VERSION_MINOR >= (minor)))
@@ -125,6 +126,12 @@ void decode(const Encoded &encoded, Sink &sink) {
     if (header.components > 4) fail(VS_UNSUPPORTED, "%u components", header.components);
 
     Reader reader{header.data, header.size, 0};
+    if (!header.ended && is_complete(header)) { // OpenJPEG insists on EOC, real files lack it
+        thread_local std::vector<uint8_t> ended;
+        ended.assign(header.data, header.data + header.size);
+        ended.insert(ended.end(), {0xFF, 0xD9});
+        reader = {ended.data(), ended.size(), 0};
+    }
     Complaint complaint;
     complaint.warnings_count = !encoded.frame.allow_truncated;
     const Stream stream = open_stream(reader);

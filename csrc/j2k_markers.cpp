@@ -67,6 +67,7 @@ bool read_j2k_header(const uint8_t *data, size_t size, J2kHeader &header) noexce
     if (!unwrap(data, size) || size < 4 || big16(data) != SOC || big16(data + 2) != SIZ) return false;
     header.data = data;
     header.size = size = trim_padding(data, size);
+    header.ended = big16(data + size - 2) == EOC;
     bool coding = false;
     for (size_t at = 2; size - at >= 4;) {
         const unsigned marker = big16(data + at);
@@ -98,18 +99,17 @@ bool is_complete(const J2kHeader &header) noexcept {
     if (header.first_tile == 0) return false;
     const uint8_t *data = header.data;
     const size_t size = header.size;
-    const bool ended = big16(data + size - 2) == EOC;
     size_t at = header.first_tile;
     unsigned parts = 0, announced = 0;
     while (size - at >= 12 && big16(data + at) == SOT) {
         const size_t length = big32(data + at + 6);
-        if (length == 0) return ended; // the last tile-part: up to EOC, A.4.2
+        if (length == 0) return header.ended; // the last tile-part: up to EOC, A.4.2
         if (length > size - at) return false;
         ++parts;
         if (data[at + 11] != 0) announced = data[at + 11];
         at += length;
     }
-    if (at + 2 <= size) return ended || big16(data + at) != SOT;
+    if (at + 2 <= size) return header.ended || big16(data + at) != SOT;
     // No end marker. That alone loses nothing if it is certain that the only tile is all there.
     return header.tiles == 1 && announced != 0 && parts == announced;
 }

@@ -17,6 +17,7 @@ struct J2kHeader {
     bool reversible = false;
     uint8_t levels = 0; // wavelet decompositions
     uint16_t layers = 0;
+    bool ended = false;    // by an EOC marker
     size_t first_tile = 0; // offset of the first SOT marker; 0 if the data end before it
 };
 
