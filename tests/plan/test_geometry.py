@@ -135,3 +135,9 @@ def test_rows_out_of_range(rows: int) -> None:
     records = make_series(1)
     with pytest.raises(DamagedError, match="Rows"):
         build_plan([replace(records[0], pixel=replace(records[0].pixel, rows=rows))])
+
+
+def test_a_pile_of_unrelated_images_is_refused_in_good_time() -> None:
+    records = [replace(record, spacing=(1 + n / 100, 1.0)) for n, record in enumerate(make_series(300))]
+    with pytest.raises(GeometryError, match="256"):
+        build_plan(records)

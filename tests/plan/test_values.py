@@ -128,6 +128,14 @@ def test_colour(fields: dict[str, Any], dtype: str) -> None:
         plan_of(pixel=PixelFormat(24, 32, 8, 8, 7, **fields), options={"dtype": "int16"})
 
 
+def test_deep_colour() -> None:
+    for bits, dtype in ((10, np.uint16), (16, np.uint16), (32, np.uint32)):
+        pixel = PixelFormat(24, 32, 16 if bits <= 16 else 32, bits, bits - 1, photometric="RGB", samples_per_pixel=3)
+        assert plan_of(pixel=pixel).dtype == dtype
+    with pytest.raises(UnsupportedError, match="64 bits"):
+        plan_of(pixel=PixelFormat(24, 32, 64, 64, 63, photometric="RGB", samples_per_pixel=3))
+
+
 def test_other_numbers_of_samples_are_refused() -> None:
     with pytest.raises(UnsupportedError, match="SamplesPerPixel 4"):
         plan_of(pixel=PixelFormat(24, 32, 8, 8, 7, samples_per_pixel=4, photometric="ARGB"))

@@ -19,6 +19,8 @@ from volstream.records import Finding, FrameRecord
 SAME_DIRECTION = 5e-4
 #: Relative; pixel spacings that differ by no more shift the edge of 512 pixels by a twentieth of a pixel at most.
 SAME_SPACING = 1e-4
+#: So that a pile of unrelated images is refused in good time; each image is compared with each stack.
+MOST_STACKS = 256
 #: How far cosines may be from orthogonal unit vectors before they are taken for damage: two decimals pass.
 ORTHONORMAL = 0.02
 
@@ -76,12 +78,12 @@ def choose(records: Sequence[FrameRecord], options: PlanOptions) -> tuple[Stack,
         if not 0 <= options.select < len(stacks):
             raise UsageError(f"select={options.select}: {_listing(stacks)}")
         return stacks[options.select], tuple(findings)
-    placed = [stack for stack in stacks if is_placed(stack[0])]
-    sizes = {_size(stack[0]) for stack in placed}
-    lost = [stack for stack in stacks if not is_placed(stack[0]) and _size(stack[0]) in sizes]
+    sizes = {_size(stack[0]) for stack in stacks if is_placed(stack[0])}
+    fitting = [is_placed(stack[0]) or _size(stack[0]) not in sizes for stack in stacks]
+    lost = [record for stack, fits in zip(stacks, fitting, strict=True) if not fits for record in stack]
     if lost:
-        findings.append(_missing_position([record for stack in lost for record in stack], options))
-        stacks = [stack for stack in stacks if stack not in lost]
+        findings.append(_missing_position(lost, options))
+        stacks = [stack for stack, fits in zip(stacks, fitting, strict=True) if fits]
     if len(stacks) > 1 and options.strays == "drop" and 2 * len(stacks[0]) > len(records):
         strays = [record for stack in stacks[1:] for record in stack]
         message = f"{len(strays)} of {len(records)} images left out that do not belong to the largest stack"
@@ -143,6 +145,8 @@ def _merge(values: set[Any], *, absolute: float = 0.0, relative: float = 0.0) ->
     for value in sorted(values):
         head = next((head for head in heads if near(value, head)), None)
         if head is None:
+            if len(heads) == MOST_STACKS:
+                raise GeometryError(f"more than {MOST_STACKS} different orientations or pixel spacings: no volume")
             heads.append(head := value)
         result[value] = head
     return result

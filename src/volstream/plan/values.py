@@ -26,6 +26,8 @@ from volstream.records import IDENTITY, Finding, FrameRecord, PixelFormat, Resca
 
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32")
 DTYPES = (*INTEGERS, "float32", "float64")
+#: Of colour; 32 bits are legal but hardly exist.
+COLOURS = ("uint8", "uint16", "uint32")
 #: Value of voxels that no image covers, where neither the caller nor the headers give one: air in CT, else 0.
 AIR = -1024.0
 
@@ -51,9 +53,10 @@ def decide(records: Sequence[FrameRecord], options: PlanOptions) -> Values:
     if options.dtype is not None:
         dtype = _wanted(options.dtype, list(layouts.values()), colour)
     elif colour:
-        dtype = np.dtype("uint8" if max(_colour_bits(r.pixel) for r in layouts.values()) <= 8 else "uint16")
+        bits = max(_colour_bits(r.pixel) for r in layouts.values())
+        dtype = np.dtype(next(name for name in COLOURS if bits <= 8 * np.dtype(name).itemsize))
     else:
-        dtype = _smallest(list(layouts.values()), units)
+        dtype = _smallest(list(layouts.values()), units == "HU" or records[0].series.modality == "CT")
     paddings = [value for r in layouts.values() if (value := _padding(r)) is not None]
     return Values(dtype, units, _fill(options, dtype, units, paddings), colour, _findings(records))
 
@@ -72,6 +75,8 @@ def _check(record: FrameRecord) -> None:
         error = UnsupportedError(f"SamplesPerPixel {pixel.samples_per_pixel}")
     if not (math.isfinite(rescale.slope) and math.isfinite(rescale.intercept)) or rescale.slope == 0:
         error = DamagedError(f"RescaleSlope {rescale.slope}, RescaleIntercept {rescale.intercept}")
+    if is_colour(pixel) and _colour_bits(pixel) > 32:
+        error = UnsupportedError(f"colour of {_colour_bits(pixel)} bits")
     if rescale.table is not None and not rescale.table.length:
         error = DamagedError("the Modality LUT is empty")
     if error:
@@ -108,14 +113,14 @@ def _holds(dtype: str, low: float, high: float) -> bool:
     return bool(info.min <= low and high <= info.max)
 
 
-def _smallest(records: Sequence[FrameRecord], units: str) -> np.dtype[Any]:
+def _smallest(records: Sequence[FrameRecord], is_ct: bool) -> np.dtype[Any]:
     if not all(_is_exact(record) for record in records):
         wide = any(r.pixel.is_float and r.pixel.bits_allocated == 64 for r in records)
         return np.dtype("float64" if wide else "float32")
     ranges = [_range(record) for record in records]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     fitting = next((name for name in INTEGERS if _holds(name, low, high)), "float64")
-    if units == "HU" and fitting not in INTEGERS[:4] and all(_is_container(record) for record in records):
+    if is_ct and fitting not in INTEGERS[:4] and all(_is_container(record) for record in records):
         return np.dtype("int16")
     return np.dtype(fitting)
 
@@ -135,8 +140,8 @@ def _wanted(name: str, records: Sequence[FrameRecord], colour: bool) -> np.dtype
         dtype = np.dtype(object)
     if dtype.name not in DTYPES:
         raise UsageError(f"dtype={name!r} is unknown; choose one of {', '.join(DTYPES)}")
-    if colour and dtype.name not in ("uint8", "uint16"):
-        raise UsageError(f"dtype={name!r} does not hold colour, which is uint8 or uint16")
+    if colour and dtype.name not in COLOURS:
+        raise UsageError(f"dtype={name!r} does not hold colour, which is one of {', '.join(COLOURS)}")
     for record in records:
         if not colour and dtype.name in INTEGERS and not _is_exact(record):
             raise UsageError(
