@@ -120,20 +120,20 @@ class FrameClient:
         return payload
 
     async def _whole(self, record: FrameRecord, way: Way) -> dict[int, Payload]:
-        async def read(answer: Answer) -> memoryview | bytearray:
-            if answer.media_type.name.startswith("multipart/"):
-                async for _, body in answer.parts():
-                    instance = body
-                return instance
-            return await answer.body()
+        async def read(answer: Answer) -> dict[int, Payload]:
+            if not answer.media_type.name.startswith("multipart/"):
+                return payloads_of(memoryview(await answer.body()), record)
+            parts = [body async for _, body in answer.parts()]
+            if not parts:
+                raise TruncatedError("an answer without parts")
+            return payloads_of(parts[0], record)
 
         url = re.sub(r"/frames/\d+$", "", url_of(record)) + self._query
         size = HEADER + 2 * record.frames * record.pixel.frame_bytes
-        body = await self._http.get(url, read, accept=way.accept, limits=Limits(size), bulk=True)
-        return payloads_of(body, record)
+        return await self._http.get(url, read, accept=way.accept, limits=Limits(size), bulk=True)
 
 
-def payloads_of(instance: memoryview | bytearray, record: FrameRecord) -> dict[int, Payload]:
+def payloads_of(instance: memoryview, record: FrameRecord) -> dict[int, Payload]:
     """The frames of an instance that came as a Part 10 object, by number from 0."""
     found = read_records(instance, address=record.address)
     if not found or found[0].uid != record.uid:

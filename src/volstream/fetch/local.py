@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
-from volstream.errors import NotDicomError, SourceError, VolstreamError
+from volstream.errors import NotDicomError, SourceError
 from volstream.fetch.memory import payload_of, read_zip
 from volstream.fetch.source import Budget, Fetched
 from volstream.headers.part10 import read_records
@@ -78,13 +78,12 @@ class LocalSource:
             raise SourceError("the source was closed", address=self.address)
         try:
             records = read_records(path)
-        except VolstreamError as error:
-            alone = given and len(self._paths) == 1
-            if given and _holds(path, b"PK\x03\x04", 0):
+        except NotDicomError as error:
+            if given and _is_zip(path):
                 records = read_zip(path, self.skipped)
-            # One file must be an image; among images there may be other files, but no damaged images.
-            elif alone or not isinstance(error, NotDicomError):
-                raise error.located(address=path) from None
+            # One file must be an image; among images there may be others.
+            elif given and len(self._paths) == 1:
+                raise
             else:
                 self.skipped.append((path, error.message))
                 return []
@@ -115,10 +114,6 @@ def _walk(top: str) -> Iterator[str]:
             yield entry.path
 
 
-def _holds(path: str, magic: bytes, offset: int) -> bool:
-    try:
-        with Path(path).open("rb") as file:
-            file.seek(offset)
-            return file.read(len(magic)) == magic
-    except OSError as error:
-        raise SourceError(f"cannot read the file: {error.strerror}", address=path) from None
+def _is_zip(path: str) -> bool:
+    with Path(path).open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"

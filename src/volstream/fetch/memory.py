@@ -9,7 +9,7 @@ import zlib
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
-from volstream.errors import DamagedError, ResourceError, SourceError, UsageError, VolstreamError
+from volstream.errors import DamagedError, NotDicomError, ResourceError, SourceError, UsageError, VolstreamError
 from volstream.fetch.source import Budget, Fetched
 from volstream.headers.part10 import read_records
 from volstream.records import FrameRecord, Payload
@@ -44,11 +44,8 @@ class MemorySource:
         records: list[FrameRecord] = []
         for index, item in enumerate(self._items):
             name = f"memory:{index}"
-            try:
-                data = item if isinstance(item, (bytes, bytearray, memoryview)) else encode(item)
-                new = read_records(data, address=name)
-            except VolstreamError as error:
-                raise error.located(address=name) from None
+            data = item if isinstance(item, (bytes, bytearray, memoryview)) else encode(item)
+            new = read_records(data, address=name)
             if not new:
                 self.skipped.append((name, "holds no pixel data"))
             records.extend(new)
@@ -91,9 +88,7 @@ def read_zip(path: str, skipped: list[tuple[str, str]]) -> list[FrameRecord]:
                 name = f"{path}/{member.filename}"
                 try:
                     new = read_records(data, address=name)
-                except VolstreamError as error:
-                    if data[128:132] == b"DICM":
-                        raise error.located(address=name) from None
+                except NotDicomError as error:
                     skipped.append((name, error.message))
                     continue
                 if not new:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
-from volstream.errors import DamagedError, ProtocolError, SourceError, UsageError, VolstreamError
+from volstream.errors import DamagedError, NotDicomError, ProtocolError, SourceError, UsageError, VolstreamError
 from volstream.fetch.address import origin, redacted, without_user
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.http import Http, printable
@@ -20,6 +20,8 @@ from volstream.records import FrameRecord, Payload
 #: Objects that came with the headers are kept for their pixels up to this; the rest is asked for again.
 KEPT_BYTES = 64 << 20
 OBJECT_BYTES = 2 << 30
+#: The fields that the standard defines, PS3.18 section 9.1.2. Others, a token perhaps, stay out of addresses.
+FIELDS = frozenset({"requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax"})
 
 
 class WadoUriSource:
@@ -107,11 +109,14 @@ class WadoUriSource:
 
         body = await self._http.get(url, read, accept="application/dicom, */*;q=0.5", limits=Limits(OBJECT_BYTES))
         query = parse_qs(urlsplit(url).query)
-        records = read_records(memoryview(body), address=f"wadouri:{redacted(url)}")
+        try:
+            records = read_records(memoryview(body), address=redacted(url))
+        except NotDicomError as error:
+            raise ProtocolError("the server sends something else than a DICOM object", address=redacted(url)) from error
         for record in records[:1]:
             if record.uid != query["objectUID"][0]:
                 raise DamagedError(f"the server sent another instance: {record.uid}", address=redacted(url))
-        return records
+        return [replace(record, address=_image_id(url, record)) for record in records]
 
     def _keep(self, url: str, records: list[FrameRecord]) -> list[FrameRecord]:
         """The wanted frames of an object; beyond what may be kept, without their data."""
@@ -130,3 +135,9 @@ class WadoUriSource:
             self._kept += size
             return kept
         return [replace(record, location=None) for record in kept]
+
+
+def _image_id(url: str, record: FrameRecord) -> str:
+    fields = [field for field in urlsplit(url).query.split("&") if field.partition("=")[0] in FIELDS]
+    fields += [f"frame={record.frame + 1}"] if record.frames > 1 else []
+    return f"wadouri:{redacted(url)}?{'&'.join(fields)}"
