@@ -307,8 +307,12 @@ struct vs_multipart {
             break;
         case State::preamble:
             if (!boundary.empty() && pending == "--" + boundary + "--") return; // no parts, no last line end
-            if (preamble == 0 && ("--" + boundary).compare(0, pending.size(), pending) == 0)
-                stop(VS_TRUNCATED, "the body ends before its first boundary");
+            if (preamble == 0 || !pending.empty()) {
+                const std::string start = "--" + boundary;
+                const size_t same = std::min(start.size(), pending.size());
+                if (start.compare(0, same, pending, 0, same) == 0)
+                    stop(VS_TRUNCATED, "the body ends before its first boundary");
+            }
             stop(VS_CORRUPT, boundary.empty() ? "the body has no boundary" : "the boundary does not occur in the body");
         case State::body:
             if (length != no_length && body.size && finder.find(body.data, body.size) < body.size) lying_length();

@@ -1,0 +1,434 @@
+"""A DICOMweb server that misbehaves on request: each quirk and fault that a client must survive is one function.
+
+    async with BadServer(instances) as server:
+        server.misbehave(status(503), path="/frames/", times=2)
+        ... server.series_url ...
+        assert server.count("/frames/") == 3
+
+It speaks HTTP/1.1 from a bare socket, since half of the faults are lies about framing that no HTTP library would
+send. `running(...)` serves from a thread, for tests that are not asynchronous.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import json
+import re
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TypeAlias
+from urllib.parse import parse_qs, urlsplit
+
+import pydicom
+from pydicom.encaps import generate_frames
+
+
+@dataclass
+class Request:
+    method: str
+    target: str
+    headers: dict[str, str]
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def accept(self) -> str:
+        return self.headers.get("accept", "*/*")
+
+
+@dataclass
+class Part:
+    content_type: str
+    body: bytes
+    headers: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Reply:
+    """What is sent; faults change it before it is, or how it is sent."""
+
+    status: int = 200
+    reason: str = "OK"
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    parts: list[Part] | None = None
+    outer: str = "application/octet-stream"
+    boundary: bytes = b"a-boundary"
+    #: The parameter of the outer Content-Type, if it is not simply `boundary=...`.
+    boundary_field: str | None = None
+    newline: bytes = b"\r\n"
+    preamble: bytes = b""
+    epilogue: bytes = b""
+    padding: bytes = b""
+    closed: bool = True
+    #: length, chunked, close: how HTTP tells where the body ends.
+    framing: str = "length"
+    chunk: int = 1 << 16
+    #: Announce so many bytes more than there are.
+    extra_length: int = 0
+    #: Send only so much of the body, then end: fin, rst, or hang until the client has gone.
+    cut: int | None = None
+    end: str = "fin"
+    delay: float = 0.0
+    #: Seconds between chunks.
+    drip: float = 0.0
+    endless: bool = False
+
+    def payload(self) -> bytes:
+        if self.parts is None:
+            return self.body
+        n, out = self.newline, [self.preamble]
+        for part in self.parts:
+            lines = [f"Content-Type: {part.content_type}"] * bool(part.content_type) + part.headers
+            out += [b"--", self.boundary, self.padding, n, *(line.encode() + n for line in lines), n, part.body, n]
+        out += [b"--", self.boundary, b"--", n] if self.closed else []
+        return b"".join([*out, self.epilogue])
+
+    def content_type(self) -> str | None:
+        if self.parts is None:
+            return None
+        field_ = f"boundary={self.boundary.decode()}" if self.boundary_field is None else self.boundary_field
+        return f'multipart/related; type="{self.outer}"' + (f"; {field_}" if field_ else "")
+
+
+Fault: TypeAlias = Callable[[Request, Reply], None]
+
+
+@dataclass
+class Instance:
+    uid: str
+    series: str
+    study: str
+    syntax: str
+    frames: list[bytes]
+    part10: bytes
+    metadata: dict
+
+    @classmethod
+    def of(cls, part10: bytes) -> Instance:
+        dataset = pydicom.dcmread(BytesIO(part10))
+        count, syntax = int(dataset.get("NumberOfFrames", 1)), dataset.file_meta.TransferSyntaxUID
+        if syntax.is_encapsulated:
+            frames = list(generate_frames(dataset.PixelData, number_of_frames=count))
+        else:
+            size = len(dataset.PixelData) // count
+            frames = [dataset.PixelData[i * size : (i + 1) * size] for i in range(count)]
+        del dataset.PixelData
+        metadata = dataset.to_json_dict()
+        metadata["00083002"] = {"vr": "UI", "Value": [str(syntax)]}
+        return cls(
+            str(dataset.SOPInstanceUID), str(dataset.SeriesInstanceUID), str(dataset.StudyInstanceUID), str(syntax),
+            frames, part10, metadata,
+        )  # fmt: skip
+
+
+@dataclass
+class _Rule:
+    path: str
+    fault: Fault
+    times: int
+
+
+class BadServer:
+    """Serves instances, given as the bytes of their files, below /dicom-web and /wado."""
+
+    def __init__(self, files: Sequence[bytes], context: ssl.SSLContext | None = None) -> None:
+        self.instances = {instance.uid: instance for instance in map(Instance.of, files)}
+        self.requests: list[Request] = []
+        self.connections = 0
+        self._rules: list[_Rule] = []
+        self._context = context
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> BadServer:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
+        port = self._server.sockets[0].getsockname()[1]
+        self.origin = f"{'https' if self._context else 'http'}://127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    @property
+    def series_url(self) -> str:
+        first = next(iter(self.instances.values()))
+        return f"{self.origin}/dicom-web/studies/{first.study}/series/{first.series}"
+
+    def frame_url(self, uid: str, number: int = 1) -> str:
+        return f"{self.series_url}/instances/{uid}/frames/{number}"
+
+    def object_url(self, uid: str) -> str:
+        one = self.instances[uid]
+        return f"{self.origin}/wado?requestType=WADO&studyUID={one.study}&seriesUID={one.series}&objectUID={uid}"
+
+    def misbehave(self, fault: Fault, *, path: str = "/frames/", times: int = 1 << 30) -> None:
+        """Apply `fault` to the next `times` requests whose target matches `path` (a regular expression)."""
+        self._rules.append(_Rule(path, fault, times))
+
+    def count(self, path: str = "/frames/") -> int:
+        return sum(bool(re.search(path, request.target)) for request in self.requests)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.connections += 1
+        try:
+            while (request := await _read_request(reader)) is not None:
+                self.requests.append(request)
+                reply = self._route(request)
+                for rule in self._rules:
+                    if rule.times and re.search(rule.path, request.target):
+                        rule.times -= 1
+                        rule.fault(request, reply)
+                if not await _send(reply, writer):
+                    break
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                await writer.wait_closed()
+
+    def _route(self, request: Request) -> Reply:
+        if request.path == "/wado":
+            uid = parse_qs(urlsplit(request.target).query)["objectUID"][0]
+            return _plain("application/dicom", self.instances[uid].part10)
+        match = re.fullmatch(r"/dicom-web/studies/([^/]+)/series/([^/]+)(?:/(.*))?", request.path)
+        if not match:
+            return Reply(404, "Not Found", body=b"no such place")
+        series = [each for each in self.instances.values() if each.series == match[2]]
+        rest = match[3] or ""
+        if rest == "metadata":
+            return _json([each.metadata for each in series])
+        if rest == "instances":
+            offset = int(parse_qs(urlsplit(request.target).query).get("offset", ["0"])[0])
+            return _json([{"00080018": {"vr": "UI", "Value": [each.uid]}} for each in series[offset:]])
+        uid, _, what = rest.removeprefix("instances/").partition("/")
+        if not rest.startswith("instances/") or uid not in self.instances:
+            return Reply(404, "Not Found", body=b"no such instance")
+        instance = self.instances[uid]
+        if what == "metadata":
+            return _json([instance.metadata])
+        if what == "":
+            part = Part(f"application/dicom; transfer-syntax={instance.syntax}", instance.part10)
+            return Reply(parts=[part], outer="application/dicom")
+        numbers = [int(number) for number in what.removeprefix("frames/").split(",")]
+        if max(numbers) > len(instance.frames):
+            return Reply(404, "Not Found", body=b"no such frame")
+        label = f"application/octet-stream; transfer-syntax={instance.syntax}"
+        url = f"{self.series_url}/instances/{uid}/frames/"
+        return Reply(
+            parts=[Part(label, instance.frames[n - 1], [f"Content-Location: {url}{n}"]) for n in numbers],
+        )
+
+
+# ------------------------------------------------------------------------------- refusals
+
+
+def status(code: int, text: str = "", **headers: str) -> Fault:
+    """Answer `code`; `Retry_After="2"` and the like become headers."""
+
+    def fault(request: Request, reply: Reply) -> None:
+        reply.status, reply.reason, reply.parts, reply.body = code, "Because", None, text.encode()
+        reply.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    return fault
+
+
+def unless_accept(pattern: str, code: int = 406) -> Fault:
+    """Refuse requests whose Accept does not match: servers that want quotes, or none, or no transfer-syntax."""
+
+    def fault(request: Request, reply: Reply) -> None:
+        if not re.search(pattern, request.accept):
+            status(code, f"cannot serve {request.accept}")(request, reply)
+
+    return fault
+
+
+def needs(header: str, *values: str) -> Fault:
+    """401 unless the header has one of the values."""
+
+    def fault(request: Request, reply: Reply) -> None:
+        if request.headers.get(header.lower()) not in values:
+            status(401, "who are you?")(request, reply)
+
+    return fault
+
+
+def page(request: Request, reply: Reply) -> None:
+    """A proxy's login page, with a cheerful 200."""
+    reply.parts, reply.body, reply.headers = None, b"<html>Please log in</html>", {"Content-Type": "text/html"}
+
+
+def redirect(target: str, code: int = 302) -> Fault:
+    return status(code, "", Location=target)
+
+
+# ------------------------------------------------------------------------------- lies and habits
+
+
+def changed(**values: object) -> Fault:
+    """Set fields of the reply: boundary, newline, preamble, framing, cut, end, delay, ..."""
+
+    def fault(request: Request, reply: Reply) -> None:
+        for name, value in values.items():
+            setattr(reply, name, value)
+
+    return fault
+
+
+def part_headers(*lines: str, content_type: str = "") -> Fault:
+    """These headers on every part, and no others."""
+
+    def fault(request: Request, reply: Reply) -> None:
+        for part in reply.parts or []:
+            part.content_type, part.headers = content_type, list(lines)
+
+    return fault
+
+
+def part_length(difference: int) -> Fault:
+    def fault(request: Request, reply: Reply) -> None:
+        for part in reply.parts or []:
+            part.headers.append(f"Content-Length: {len(part.body) + difference}")
+
+    return fault
+
+
+def single(content_type: str = "application/octet-stream") -> Fault:
+    """The bare frame instead of a multipart body."""
+
+    def fault(request: Request, reply: Reply) -> None:
+        if reply.parts:
+            reply.body, reply.headers, reply.parts = reply.parts[0].body, {"Content-Type": content_type}, None
+
+    return fault
+
+
+def bodies(change: Callable[[bytes], bytes]) -> Fault:
+    def fault(request: Request, reply: Reply) -> None:
+        for part in reply.parts or []:
+            part.body = change(part.body)
+
+    return fault
+
+
+def edit_parts(change: Callable[[list[Part]], list[Part]]) -> Fault:
+    def fault(request: Request, reply: Reply) -> None:
+        if reply.parts:
+            reply.parts = change(reply.parts)
+
+    return fault
+
+
+def gzipped(request: Request, reply: Reply) -> None:
+    """Compressed, asked for or not."""
+    body, content_type = reply.payload(), reply.content_type()
+    reply.headers = {**reply.headers, "Content-Encoding": "gzip"}
+    if content_type:
+        reply.headers["Content-Type"] = content_type
+    reply.parts, reply.body = None, gzip.compress(body)
+
+
+def orthanc_labels(media_type: str, syntax: str) -> Fault:
+    """The codec's media type on the part, the transfer syntax inside the quotes of the outer type."""
+
+    def fault(request: Request, reply: Reply) -> None:
+        reply.outer = f"{media_type}; transfer-syntax={syntax}"
+        part_headers(content_type=f"{media_type};transfer-syntax={syntax}")(request, reply)
+
+    return fault
+
+
+# ------------------------------------------------------------------------------- HTTP
+
+
+def _plain(content_type: str, body: bytes) -> Reply:
+    return Reply(headers={"Content-Type": content_type}, body=body)
+
+
+def _json(value: object) -> Reply:
+    return _plain("application/dicom+json", json.dumps(value).encode())
+
+
+async def _read_request(reader: asyncio.StreamReader) -> Request | None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")[:-2]
+    method, target, _ = first.split(" ")
+    return Request(method, target, {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)})
+
+
+async def _send(reply: Reply, writer: asyncio.StreamWriter) -> bool:
+    """Send it; False if the connection cannot be used again."""
+    await asyncio.sleep(reply.delay)
+    body = reply.payload()
+    headers = dict(reply.headers)
+    if content_type := reply.content_type():
+        headers.setdefault("Content-Type", content_type)
+    if reply.framing == "length":
+        headers.setdefault("Content-Length", str(len(body) + reply.extra_length))
+    elif reply.framing == "chunked":
+        headers["Transfer-Encoding"] = "chunked"
+    else:
+        headers["Connection"] = "close"
+    lines = [f"HTTP/1.1 {reply.status} {reply.reason}", *(f"{name}: {value}" for name, value in headers.items())]
+    writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+    cut = body if reply.cut is None else body[: reply.cut]
+    for at in range(0, len(cut), reply.chunk):
+        piece = cut[at : at + reply.chunk]
+        writer.write(b"%x\r\n%s\r\n" % (len(piece), piece) if reply.framing == "chunked" else piece)
+        await writer.drain()
+        await asyncio.sleep(reply.drip)
+    while reply.endless:
+        writer.write(bytes(1 << 16))
+        await writer.drain()
+    if reply.cut is None and not reply.extra_length:
+        if reply.framing == "chunked":
+            writer.write(b"0\r\n\r\n")
+        return reply.framing != "close"
+    if reply.end == "hang":
+        await asyncio.sleep(3600)
+    if reply.end == "rst":
+        # Linger of zero seconds: close() sends RST.
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return False
+
+
+@contextlib.contextmanager
+def running(server: BadServer) -> Iterator[BadServer]:
+    """Serve from a thread of its own."""
+    ready, stop = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        async with server:
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="badserver")
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield server
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
