@@ -103,6 +103,16 @@ class Reply:
 Fault: TypeAlias = Callable[[Request, Reply], None]
 
 
+def both(*faults: Fault) -> Fault:
+    """One fault after the other."""
+
+    def fault(request: Request, reply: Reply) -> None:
+        for each in faults:
+            each(request, reply)
+
+    return fault
+
+
 @dataclass
 class Instance:
     uid: str
@@ -157,6 +167,7 @@ class BadServer:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        await asyncio.sleep(0.001)  # what was accepted a moment ago becomes a task first
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -199,10 +210,8 @@ class BadServer:
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
-            self._tasks.discard(task)
             writer.close()
-            with contextlib.suppress(ConnectionError, ssl.SSLError):
-                await writer.wait_closed()
+            self._tasks.discard(task)
 
     def _route(self, request: Request) -> Reply:
         if request.path == "/wado":

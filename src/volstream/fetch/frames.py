@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Container
 
 from volstream.errors import DamagedError, HttpStatusError, ProtocolError, SourceError, TruncatedError
 from volstream.fetch.address import origin
@@ -82,7 +83,7 @@ class FrameClient:
             if way == server.way:
                 continue
             try:
-                payload = await self._ask(record, way, attempts=1 if server.way else None)
+                payload = await self._ask(record, way, final=NEGOTIABLE)
             except HttpStatusError as error:
                 refusals.append(error)
                 if error.status not in NEGOTIABLE:
@@ -90,22 +91,24 @@ class FrameClient:
             else:
                 server.way = server.way or way
                 return payload
+        if refusals[0].status == 500:
+            return await self._ask(record, WAYS[0])  # not the manner of asking, then; it may pass
         raise refusals[0]
 
-    async def _ask(self, record: FrameRecord, way: Way, attempts: int | None = None) -> Payload:
+    async def _ask(self, record: FrameRecord, way: Way, final: Container[int] = ()) -> Payload:
         if way.whole:
-            return await self._take_out(record, way)
+            return await self._take_out(record, way, final)
 
         async def read(answer: Answer) -> Payload:
             return (await _read_frames(answer, [record]))[0]
 
         url = url_of(record) + self._query
-        return await self._http.get(url, read, accept=way.accept, limits=_limits([record]), attempts=attempts)
+        return await self._http.get(url, read, accept=way.accept, limits=_limits([record]), final=final)
 
-    async def _take_out(self, record: FrameRecord, way: Way) -> Payload:
+    async def _take_out(self, record: FrameRecord, way: Way, final: Container[int]) -> Payload:
         """The frame out of its instance, which is fetched once for all who wait for frames of it."""
         if self._instance is None or self._instance[0] != record.uid:
-            self._instance = record.uid, asyncio.create_task(self._whole(record, way))
+            self._instance = record.uid, asyncio.create_task(self._whole(record, way, final))
         task = self._instance[1]
         try:
             payload = (await asyncio.shield(task)).get(record.frame)
@@ -119,7 +122,7 @@ class FrameClient:
             raise SourceError(f"the instance has no frame {record.frame + 1}")
         return payload
 
-    async def _whole(self, record: FrameRecord, way: Way) -> dict[int, Payload]:
+    async def _whole(self, record: FrameRecord, way: Way, final: Container[int]) -> dict[int, Payload]:
         async def read(answer: Answer) -> dict[int, Payload]:
             if not answer.media_type.name.startswith("multipart/"):
                 return payloads_of(memoryview(await answer.body()), record)
@@ -130,7 +133,7 @@ class FrameClient:
 
         url = re.sub(r"/frames/\d+$", "", url_of(record)) + self._query
         size = HEADER + 2 * record.frames * record.pixel.frame_bytes
-        return await self._http.get(url, read, accept=way.accept, limits=Limits(size), bulk=True)
+        return await self._http.get(url, read, accept=way.accept, limits=Limits(size), final=final, bulk=True)
 
 
 def payloads_of(instance: memoryview, record: FrameRecord) -> dict[int, Payload]:
@@ -151,8 +154,9 @@ def url_of(record: FrameRecord) -> str:
 def _limits(records: list[FrameRecord]) -> Limits:
     size = records[0].pixel.frame_bytes
     syntax = SYNTAXES.get(records[0].transfer_syntax)
-    # What is stored uncompressed has its exact size; what may be compressed can be larger than its pixels.
-    part = size + 1 if syntax and syntax.codec.startswith("raw") and not syntax.encapsulated else 2 * size + (1 << 20)
+    # What is stored uncompressed has its exact size (and some room to notice a missing boundary); what may be
+    # compressed can be larger than its pixels.
+    part = size + 256 if syntax and syntax.codec.startswith("raw") and not syntax.encapsulated else 2 * size + (1 << 20)
     count = len(records)
     return Limits(count * part + FRAMING + 1024 * count, part=part, parts=count, expected=size)
 

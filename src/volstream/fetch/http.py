@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -44,19 +44,28 @@ class Http:
         accept: str,
         limits: Limits,
         encoding: str = "identity",
-        attempts: int | None = None,
+        final: Container[int] = (),
         bulk: bool = False,
     ) -> T:
         """GET `url` and return what `read` makes of the answer, trying again what may pass.
 
         Raises HttpStatusError if the server refuses, SourceError if it cannot be reached or is too slow,
-        ProtocolError and TruncatedError for broken answers. A `bulk` request has no deadline: it may take as long as
-        bytes keep coming.
+        ProtocolError and TruncatedError for broken answers. Statuses in `final` are not asked about again. A `bulk`
+        request has no deadline: it may take as long as bytes keep coming.
         """
         headers = {"Accept": accept, "Accept-Encoding": encoding}
         retry = self._retries.setdefault(origin(url), Retry(self._options.attempts, self._clock))
         seconds = None if bulk else self._options.deadline
-        return await retry.run(lambda: self._attempt(url, headers, read, limits), seconds=seconds, attempts=attempts)
+
+        async def attempt() -> T:
+            try:
+                return await self._attempt(url, headers, read, limits)
+            except TransientError as failure:
+                if isinstance(failure.error, HttpStatusError) and failure.error.status in final:
+                    raise failure.error from None
+                raise
+
+        return await retry.run(attempt, seconds=seconds)
 
     async def close(self) -> None:
         """Close the sessions that were made here; the caller's stays open."""

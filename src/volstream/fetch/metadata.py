@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from typing import Any
 
 from volstream.errors import HttpStatusError, ProtocolError, SourceError
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.http import Http, printable
-from volstream.headers.dicomjson import records_from_json
+from volstream.headers.dicomjson import parse_json, records_from_json
 from volstream.records import FrameRecord
 
 LIMITS = Limits(256 << 20)
@@ -94,10 +93,4 @@ async def _read_json(answer: Answer) -> list[dict[str, Any]]:
     body = bytearray()
     async for chunk in answer.chunks():
         body += chunk
-    try:
-        items = await asyncio.to_thread(json.loads, body) if body else []
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"the metadata are not JSON: {type(error).__name__}") from error
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise ProtocolError("the metadata are not a list of objects")
-    return items
+    return await asyncio.to_thread(parse_json, body) if body else []

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from volstream import _native
-from volstream.errors import TruncatedError
+from volstream.errors import ProtocolError, TruncatedError
 from volstream.fetch.mediatype import MediaType, parse_media_type
 from volstream.records import FrameRecord
 from volstream.syntaxes import (
@@ -91,7 +91,7 @@ def syntax_of(record: FrameRecord, body: memoryview | bytearray, *labels: MediaT
 
     `labels` are the media types of part and answer, the nearest first. The codestream's own signature is believed
     before any label: servers are known to send compressed frames as Explicit VR Little Endian. Raises TruncatedError
-    for raw frames that are too short.
+    for raw frames that are too short, ProtocolError for those that are too long.
     """
     label = next(filter(None, map(_labelled, labels)), record.transfer_syntax or EXPLICIT)
     size = record.pixel.frame_bytes
@@ -105,8 +105,8 @@ def syntax_of(record: FrameRecord, body: memoryview | bytearray, *labels: MediaT
             if syntax in SYNTAXES and SYNTAXES[syntax].codec == codec:
                 return syntax
         return CODEC_SYNTAXES[codec]
-    if raw and len(body) < size:
-        raise TruncatedError(f"{len(body)} bytes for a frame of {size}")
+    if raw and len(body) != size:
+        raise (TruncatedError if len(body) < size else ProtocolError)(f"{len(body)} bytes for a frame of {size}")
     if not raw and SYNTAXES[label].codec in CODEC_SYNTAXES and size <= len(body) <= size + 1:
         return EXPLICIT  # decoded by the server, but labelled as stored
     return label

@@ -51,20 +51,17 @@ class Retry:
         self.clock = clock
         self.tokens = self.quota
 
-    async def run(
-        self, attempt: Callable[[], Awaitable[T]], *, seconds: float | None, attempts: int | None = None
-    ) -> T:
+    async def run(self, attempt: Callable[[], Awaitable[T]], *, seconds: float | None) -> T:
         """Run `attempt` until it does not raise TransientError, at most `attempts` times and for `seconds`."""
         end = None if seconds is None else self.clock.now() + seconds
-        attempts = self.attempts if attempts is None else attempts
-        for number in range(1, attempts + 1):
+        for number in range(1, self.attempts + 1):
             try:
                 async with asyncio.timeout(None if end is None else max(0.0, end - self.clock.now())):
                     result = await attempt()
             except TransientError as failure:
                 wait = self.delay(number, failure.after)
                 late = end is not None and self.clock.now() + wait >= end
-                if number == attempts or late or self.tokens < self.cost:
+                if number == self.attempts or late or self.tokens < self.cost:
                     raise _tried(failure.error, number) from failure.__cause__
                 self.tokens -= self.cost
                 await self.clock.sleep(wait)
