@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import badserver as bad
-from badserver import BadServer
+import faults as bad
+from badserver import BadServer, Instance, Part, Reply, Request
 from conftest import Leases, collect, fetch, frames_of, got, make_files, run
 from volstream.errors import HttpStatusError, ProtocolError, SourceError, TruncatedError, UsageError
 from volstream.fetch.options import FetchOptions
@@ -119,13 +119,13 @@ def test_decoded_by_the_server_and_labelled_as_stored(tmp_path: Path, files: lis
     compressed = make_files(tmp_path / "jls", syntax=JPEG_LS)
     plain = iter([frame for frame, _ in frames_of(files)] * 2)
 
-    def decode(request: bad.Request, reply: bad.Reply) -> None:
+    def decode(request: Request, reply: Reply) -> None:
         uid = re.search(r"/instances/([0-9.]+)/", request.target)
         assert uid
         assert reply.parts
         reply.parts[0].body = by_uid[uid[1]]
 
-    by_uid = {bad.Instance.of(file).uid: next(plain) for file in compressed}
+    by_uid = {Instance.of(file).uid: next(plain) for file in compressed}
     results, _ = fetch(compressed, lambda s: s.misbehave(decode))
     assert got(results) == frames_of(files)
 
@@ -147,7 +147,7 @@ def test_frames_of_one_instance_are_asked_for_together(tmp_path: Path) -> None:
     assert server.count("/frames/") == 2
 
 
-def _drop_last(parts: list[bad.Part]) -> list[bad.Part]:
+def _drop_last(parts: list[Part]) -> list[Part]:
     return parts[:-1] or parts
 
 
@@ -266,7 +266,7 @@ def test_body_that_ends_with_the_connection_needs_its_size(tmp_path: Path) -> No
 
 
 def test_another_instance_than_was_asked_for(files: list[bytes]) -> None:
-    def swap(request: bad.Request, reply: bad.Reply) -> None:
+    def swap(request: Request, reply: Reply) -> None:
         assert reply.parts
         reply.parts[0].body = files[0]
 
