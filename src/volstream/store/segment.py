@@ -149,13 +149,19 @@ class Segment:
 
     def blank(self, index: int) -> None:
         """Give every voxel of a slice the fill value: for slices that have no image, or whose image failed."""
+        self._check(index)
         fill = self.metadata["fill"]
         array = self.voxels.view(self.metadata["dtype"]).reshape(self.slices, -1)
         array[index] = np.nan if fill is None else fill
 
     def prepare(self, index: int) -> None:
         """Map a slice's pages at once, rather than by a page fault each: worth it just before a decode into it."""
+        self._check(index)
         self._live.prefault(self._layout.voxels_offset + index * self.slice_bytes, self.slice_bytes)
+
+    def _check(self, index: int) -> None:
+        if not 0 <= index < self.slices:
+            raise UsageError(f"slice {index} is not among the {self.slices} of this volume")
 
     # States
 
