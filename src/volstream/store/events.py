@@ -5,6 +5,7 @@ Nothing is queued: a slow consumer sees the latest state of each slice, once, ho
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import UsageError
 from .changes import change
 from .segment import FAILED, FULL, PENDING
 from .waiting import Patience
@@ -66,6 +68,7 @@ class Events:
         self._volume = volume
         self._timeout = timeout
         self._seen: npt.NDArray[np.uint8] = np.zeros(volume.segment.slices, np.uint8)
+        self._sequence = 0
         self._ready: deque[Event] = deque()
 
     def __iter__(self) -> Iterator[Event]:
@@ -77,33 +80,35 @@ class Events:
     def __next__(self) -> Event:
         segment, patience = self._volume.segment, Patience(self._timeout)
         while not self._ready:
-            sequence = segment.sequence
             if not self._look():
                 raise StopIteration
             if not self._ready:
                 self._volume.check_may_block()
-                segment.wait_change(sequence, patience.nap())
+                with contextlib.suppress(UsageError):  # closed meanwhile
+                    segment.wait_change(self._sequence, patience.nap())
         return self._ready.popleft()
 
     async def __anext__(self) -> Event:
         segment, patience = self._volume.segment, Patience(self._timeout)
         while not self._ready:
-            sequence = segment.sequence
             if not self._look():
                 raise StopAsyncIteration
             if not self._ready:
-                await change(segment, sequence, patience.nap())
+                await change(segment, self._sequence, patience.nap())
         return self._ready.popleft()
 
     def _look(self) -> bool:
         """Compare the states with those seen last; False if nothing happened and nothing will."""
-        segment = self._volume.segment
-        if segment.closed:
+        segment, has_image = self._volume.segment, self._volume.has_image
+        try:
+            # In this order: what changes after the look wakes the wait, what came before the end is seen before it.
+            self._sequence = segment.sequence
+            over = self._volume.ended
+            states = segment.states
+        except UsageError:  # closed
             return False
-        over = self._volume.ended  # before the states: what was published before the end is seen before the end is
-        states = segment.states
-        progress = Progress.of(states, self._volume.has_image)
-        for index in np.flatnonzero((states != self._seen) & (states != PENDING) & self._volume.has_image).tolist():
+        progress = Progress.of(states, has_image)
+        for index in np.flatnonzero((states != self._seen) & (states != PENDING) & has_image).tolist():
             place = extent(self._volume.shape, segment.slices, index)
             self._ready.append(Event(index, self._volume.image_id(index), int(states[index]), *progress, place))
         self._seen = states

@@ -255,7 +255,10 @@ class Segment:
 
     def close(self) -> None:
         """Let go: the owner removes the name. Arrays that were handed out stay valid."""
+        owner, board = self.is_owner, self._board
         self._finalizer()
+        if owner and board is not None:
+            board.touch()  # so that who waits elsewhere looks, and sees the owner gone
         self._board = self._mapping = None
 
     def __enter__(self) -> Segment:
