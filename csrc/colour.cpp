@@ -1,25 +1,29 @@
 #include "colour.h"
 
 #include <algorithm>
-#include <cmath>
+#include <type_traits>
 
 namespace vs {
 namespace {
 
+// The coefficients of the standard are decimal fractions, and some sums of theirs end in exactly one half: whole
+// numbers over a common denominator round them all alike, on every processor.
 template <class T> void convert(T *y, T *b, T *r, size_t count, unsigned bits) {
-    // Float32, as the DICOM toolkits compute it, so that results agree with theirs to the last bit.
-    constexpr auto green_from_b = static_cast<float>(-0.114 * 1.772 / 0.587);
-    constexpr auto green_from_r = static_cast<float>(-0.299 * 1.402 / 0.587);
-    const auto centre = static_cast<float>(1u << (bits - 1)), top = static_cast<float>((1u << bits) - 1);
-    const auto whole = [top](float x) {
-        return static_cast<T>(std::min(std::max(std::floor(x + 0.5F), 0.0F), top));
+    using Int = std::conditional_t<sizeof(T) == 1, int32_t, int64_t>;
+    const auto centre = static_cast<Int>(Int{1} << (bits - 1)), top = static_cast<Int>((Int{1} << bits) - 1);
+    const auto rounded = [top](Int numerator, auto denominator) {
+        constexpr Int whole = denominator;
+        return static_cast<T>(std::min<Int>(std::max<Int>(numerator + whole / 2, 0) / whole, top));
     };
+    constexpr std::integral_constant<int, 1000> thousandths;
+    constexpr std::integral_constant<int, 587000> of_green;
     for (size_t i = 0; i < count; ++i) {
-        const auto luma = static_cast<float>(y[i]);
-        const float cb = static_cast<float>(b[i]) - centre, cr = static_cast<float>(r[i]) - centre;
-        y[i] = whole(luma + 1.402F * cr);
-        b[i] = whole((luma + green_from_b * cb) + green_from_r * cr);
-        r[i] = whole(luma + 1.772F * cb);
+        const auto luma = static_cast<Int>(y[i]);
+        const Int cb = static_cast<Int>(b[i]) - centre, cr = static_cast<Int>(r[i]) - centre;
+        y[i] = rounded(1000 * luma + 1402 * cr, thousandths);
+        // (Y - 0.299 R - 0.114 B) / 0.587 with R = Y + 1.402 Cr and B = Y + 1.772 Cb
+        b[i] = rounded(587000 * luma - 114 * 1772 * cb - 299 * 1402 * cr, of_green);
+        r[i] = rounded(1000 * luma + 1772 * cb, thousandths);
     }
 }
 
