@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from dicomfactory import case
-from dicomseries import Case
 
 import volstream
+from dicomfactory import case
+from dicomseries import Case
 from volstream import CancelledError, SourceError, UsageError
 
 

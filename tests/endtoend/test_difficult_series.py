@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicomfactory import case
 
 import volstream
+from dicomfactory import case
 from volstream import DamagedError, GeometryError, ResourceError, SourceError, VolstreamError
 
 
