@@ -42,7 +42,10 @@ def _segments() -> set[str]:
 
 
 def _threads() -> set[threading.Thread]:
-    return {thread for thread in threading.enumerate() if thread.is_alive()}
+    threads = {thread for thread in threading.enumerate() if thread.is_alive()}
+    if any(thread.name == "zarr_io" for thread in threads):  # zarr keeps a loop of its own, and its executor's threads
+        threads = {thread for thread in threads if not thread.name.startswith(("zarr_io", "asyncio_"))}
+    return threads
 
 
 def _children() -> set[int]:
