@@ -103,6 +103,19 @@ def test_images_side_by_side_in_one_plane_are_refused() -> None:
         build_plan(records)
 
 
+def test_stations_side_by_side_are_refused() -> None:
+    """Two slices of a whole-body scan's stations, a little apart along the normal: no tilted stack."""
+    records = make_series(2, step=(300.0, 0.0, 1.0))
+    with pytest.raises(GeometryError, match="side by side") as caught:
+        build_plan(records)
+    assert caught.value.uid == "1.2.3.2"
+
+
+def test_rounded_cosines_do_not_change_the_pixel_spacing() -> None:
+    plan = build_plan(make_series(3, orientation=(0.71, 0.71, 0.0, 0.0, 0.0, -1.0)))
+    assert plan.geometry.spacing[:2] == pytest.approx((0.5, 0.75))
+
+
 def test_a_lone_slice_far_away_is_no_gap_to_fill() -> None:
     """Hundreds of slices missing beside a dozen that are there: that is another image, not a gap."""
     records = make_series(12)

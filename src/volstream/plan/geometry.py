@@ -7,6 +7,7 @@ positions with as few as two decimals, but then by no more than a tenth of the s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from volstream.errors import GeometryError
 from volstream.plan.model import Float64Array
 from volstream.plan.options import PlanOptions
 from volstream.records import Finding, FrameRecord
+
+#: Degrees of tilt beyond which images are no stack; gantries tilt by 30 at most.
+STEEPEST = 60.0
 
 IntArray = npt.NDArray[np.intp]
 
@@ -78,7 +82,7 @@ def locate(records: Sequence[FrameRecord], options: PlanOptions) -> Grid:
     affine = np.eye(4)
     affine[:3, :3] = np.column_stack([row * between_columns, column * between_rows, step])
     affine[:3, 3] = planes[0]
-    return Grid(index[level], count, affine, findings + _tilt(affine, count))
+    return Grid(index[level], count, affine, findings + _tilt(affine, count, records[int(level.argmax())]))
 
 
 def line_up(records: Sequence[FrameRecord]) -> Grid:
@@ -94,9 +98,12 @@ def line_up(records: Sequence[FrameRecord]) -> Grid:
 
 
 def _axes(records: Sequence[FrameRecord]) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Row direction, column direction and normal. The median takes the jitter out and keeps equal values exact."""
+    """Row direction, column direction and normal, of unit length though headers round them.
+
+    The median takes the jitter out and keeps equal values exact.
+    """
     cosines = np.median(np.array([record.orientation for record in records]), axis=0)
-    row, column = cosines[:3], cosines[3:]
+    row, column = cosines[:3] / np.linalg.norm(cosines[:3]), cosines[3:] / np.linalg.norm(cosines[3:])
     normal = np.cross(row, column)
     return row, column, normal / np.linalg.norm(normal)
 
@@ -217,13 +224,22 @@ def _gaps(
     return Finding("gap", message, (first.uid,))
 
 
-def _tilt(affine: Float64Array, count: int) -> tuple[Finding, ...]:
+def _tilt(affine: Float64Array, count: int, last: FrameRecord) -> tuple[Finding, ...]:
     """Report a shear that shifts the last slice by more than a tenth of a pixel against the first."""
     row, column, step = affine[:3, :3].T
     normal = np.cross(row, column)
     normal /= np.linalg.norm(normal)
-    shift = float(np.linalg.norm(step - (step @ normal) * normal)) * (count - 1)
-    if shift <= 0.1 * min(np.linalg.norm(row), np.linalg.norm(column)):
+    along = float(step @ normal)
+    shift = float(np.linalg.norm(step - along * normal))
+    if shift * (count - 1) <= 0.1 * min(np.linalg.norm(row), np.linalg.norm(column)):
         return ()
-    angle = float(np.degrees(np.arctan2(shift / (count - 1), step @ normal)))
+    angle = math.degrees(math.atan2(shift, along))
+    if angle > STEEPEST:
+        raise GeometryError(
+            f"images lie side by side rather than one behind the other: from one to the next {_text(step)} mm, "
+            f"{angle:.1f} degrees off the normal of the slices",
+            uid=last.uid,
+            index=count - 1,
+            address=last.address,
+        )
     return (Finding("tilt", f"the stack is tilted by {angle:.2f} degrees; the affine holds it as shear"),)

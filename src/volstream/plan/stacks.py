@@ -64,10 +64,10 @@ def choose(records: Sequence[FrameRecord], options: PlanOptions) -> tuple[Stack,
     """The one stack to build, and what was left out by policy."""
     if not records:
         raise SourceError("there is no image to load")
-    for record in records:
-        _check(record)
     if isinstance(options.select, Mapping):
         records = _matching(records, options.select)
+    for record in records:
+        _check(record)
     findings: list[Finding] = []
     mosaics = [record for record in records if "MOSAIC" in record.image_type]
     if mosaics:
@@ -226,14 +226,21 @@ def _missing_position(lost: Sequence[FrameRecord], options: PlanOptions) -> Find
 
 def _listing(stacks: Sequence[Stack]) -> str:
     """The stacks with what tells them apart."""
-    shared = [{name: TRAITS[name](stack[0]) for name in LISTED} for stack in stacks]
-    telling = [name for name in LISTED if len({str(traits[name]) for traits in shared}) > 1]
+    shared = [{name: _text(TRAITS[name](stack[0])) for name in LISTED} for stack in stacks]
+    telling = [name for name in LISTED if len({traits[name] for traits in shared}) > 1]
     lines = []
     for n, (stack, traits) in enumerate(zip(stacks, shared, strict=True)):
-        told = (f", {name} {traits[name]}" for name in telling if traits[name] not in (None, ""))
+        told = (f", {name} {traits[name]}" for name in telling if traits[name])
         lines.append(f"{n}: {len(stack)} images" + "".join(told))
     more = f"; and {len(lines) - 20} more" if len(lines) > 20 else ""
     return f"the images form {len(stacks)} stacks [{'; '.join(lines[:20])}{more}]"
+
+
+def _text(value: Any) -> str:
+    """As DICOM writes it, numbers shortened."""
+    if isinstance(value, tuple):
+        return "\\".join(map(_text, value))
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _uids(records: Iterable[FrameRecord]) -> tuple[str, ...]:
