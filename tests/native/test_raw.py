@@ -28,7 +28,7 @@ def test_single_bits_start_anywhere(rows: int, columns: int, first: int, seed: i
     words = np.append(data, np.zeros(data.size % 2, np.uint8)).reshape(-1, 2)[:, ::-1].tobytes()
     big = spec_of("raw-be", rows, columns, 1, first_bit=first)
     np.testing.assert_array_equal(decoded(big, words, (rows, columns), "uint8"), expected)
-    with pytest.raises(DamagedError, match="bytes of|no pixel data"):
+    with pytest.raises(DamagedError, match=r"bytes of|no pixel data"):
         decoded(spec, data.tobytes()[: (first + rows * columns + 7) // 8 - 1], (rows, columns), "uint8")
 
 
@@ -68,9 +68,7 @@ def test_ybr_full_becomes_rgb_as_pydicom_does_it(planar: int) -> None:
         image = np.stack([np.full_like(cb, luma), cb, cr], axis=-1)
         expected = convert_color_space(image, "YBR_FULL", "RGB")
         data = np.ascontiguousarray(image.transpose(2, 0, 1) if planar else image)
-        spec = spec_of(
-            "raw", 256, 256, 8, photometric="YBR_FULL", samples_per_pixel=3, planar_configuration=planar
-        )
+        spec = spec_of("raw", 256, 256, 8, photometric="YBR_FULL", samples_per_pixel=3, planar_configuration=planar)
         np.testing.assert_array_equal(decoded(spec, data, image.shape, "uint8"), expected)
 
 
@@ -126,10 +124,10 @@ def test_sizes(decode) -> None:
     data, spec = image.tobytes(), spec_of("raw", 3, 3, 8)
     for padding in (b"", b"\0", b"\x55", bytes(5)):
         np.testing.assert_array_equal(decode(spec, data + padding, (3, 3), "uint8"), image)
-    with pytest.raises(DamagedError, match="11 bytes where .* make 9"):
+    with pytest.raises(DamagedError, match=r"11 bytes where .* make 9"):
         decode(spec, data + b"\0\1", (3, 3), "uint8")
     for size in range(9):
-        with pytest.raises(DamagedError, match=f"{size} bytes of 9|no pixel data"):
+        with pytest.raises(DamagedError, match=rf"{size} bytes of 9|no pixel data"):
             decode(spec, data[:size], (3, 3), "uint8")
 
 
@@ -168,7 +166,7 @@ def test_a_file_that_is_too_short_is_named_with_numbers(tmp_path: Path) -> None:
         _native.decode_file(spec, str(path), [(2**63 - 1, 2**63 - 1)], out, 0, "uint16")
     with pytest.raises(DamagedError, match="fragment offset"):
         _native.decode_file(spec, str(path), [(-1, 32)], out, 0, "uint16")
-    with pytest.raises(DamagedError, match="no pixel data|0 bytes"):
+    with pytest.raises(DamagedError, match=r"no pixel data|0 bytes"):
         _native.decode_file(spec, str(path), [], out, 0, "uint16")
 
 
