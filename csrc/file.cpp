@@ -33,7 +33,8 @@ long long read_at(int handle, uint8_t *out, size_t length, uint64_t offset) {
     return _read(handle, out, static_cast<unsigned>(length));
 }
 #else
-int open_file(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
+// Not blocking: a pipe in a folder is refused, and must not hang the reader before.
+int open_file(const char *path) { return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); }
 void close_file(int handle) { close(handle); }
 bool stat_file(int handle, uint64_t &size) {
     struct stat status;

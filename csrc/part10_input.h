@@ -2,20 +2,19 @@
 #pragma once
 
 #include "codec.h"
+#include "file.h"
 #include "part10.h"
 
 #include <cstring>
 #include <memory>
+#include <optional>
 
 namespace vs::part10 {
 
 class Input {
 public:
-    Input(const uint8_t *data, size_t size) : window_(data), end_(size), size_(size) {}
-    explicit Input(const char *path);
-    ~Input();
-    Input(const Input &) = delete;
-    Input &operator=(const Input &) = delete;
+    Input(const uint8_t *data, size_t size) : size_(size), window_(data), end_(size) {}
+    explicit Input(const char *path) : file_(std::in_place, path), size_(file_->size()) {}
 
     uint64_t size() const { return size_; }
 
@@ -26,13 +25,16 @@ public:
     }
 
 private:
+    static constexpr size_t first_step = 16 << 10; // holds most headers whole
+
     const uint8_t *load(uint64_t position, size_t count);
 
+    std::optional<File> file_;
+    uint64_t size_;
     const uint8_t *window_ = nullptr; // bytes [start_, end_) of the input
-    uint64_t start_ = 0, end_ = 0, size_ = 0;
+    uint64_t start_ = 0, end_ = 0;
     std::unique_ptr<uint8_t[]> buffer_;
-    size_t capacity_ = 0, step_;
-    int file_ = -1;
+    size_t capacity_ = 0, step_ = first_step;
 };
 
 inline uint16_t u16(const uint8_t *p, bool big) {

@@ -34,7 +34,7 @@ def native_ranges(pixel: PixelFormat, count: int, offset: int, length: int) -> l
     bits = pixel.rows * pixel.columns * pixel.samples_per_pixel if pixel.bits_allocated == 1 else 8 * size
     expected = (bits * count + 7) // 8
     # Padding is common, and harmless. Half a frame more means that the header is wrong.
-    if length < expected or length - expected > max(size // 2, 64):
+    if length < expected or length - expected > max(size // 2, 1):
         raise DamagedError(f"{length} bytes of pixel data where {count} frames of {size} bytes are {expected}")
     if pixel.bits_allocated == 1:  # frames follow each other without padding, PS3.5 8.1.1
         starts = [bits * frame // 8 for frame in range(count)]
@@ -49,20 +49,19 @@ def frame_ranges(data: Fragments, count: int) -> list[Ranges]:
         raise DamagedError(f"after fragment {len(found)} of the pixel data comes something that is none")
     if data.extended and (exact := _extended(data, found, count)):
         return exact
+    heads = [head for _, _, head in data.fragments]
     starts = _basic(data, found, count)
     if starts is None and count == 1:
         starts = [0]
-    if starts is None and len(found) == count:
+    if starts is None and len(found) == count and (all(heads) or not any(heads)):
         starts = list(range(count))
-    if starts is None:
-        starts = [index for index, (_, _, starts_frame) in enumerate(data.fragments) if starts_frame]
-        starts = starts if starts and starts[0] == 0 else None
-    if starts is None or len(starts) != count or not found:
-        if data.end != 1 or (starts and len(starts) > count):
-            raise DamagedError(f"{len(found)} fragments of pixel data cannot be told apart as {count} frames")
-        starts = starts or list(range(len(found)))
-    ends = [*starts[1:], len(found)]
-    frames: list[Ranges] = [tuple(found[start:end]) for start, end in zip(starts, ends, strict=True)]
+    if starts is None and (heads[:1] == [True] or not heads):
+        starts = [index for index, head in enumerate(heads) if head]
+    if starts is None or len(starts) > count or (len(starts) < count and data.end != 1) or not (found or data.end == 1):
+        raise DamagedError(f"{len(found)} fragments of pixel data cannot be told apart as {count} frames")
+    frames: list[Ranges] = [tuple(found[start:end]) for start, end in pairwise([*starts, len(found)])]
+    if len(frames) < count:  # the file is cut, and the last of these frames may be as well
+        del frames[-1:]
     return frames + [()] * (count - len(frames))
 
 
