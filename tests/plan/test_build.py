@@ -99,7 +99,7 @@ def outcome(records: list[FrameRecord], options: PlanOptions) -> Any:
     return plan.shape, plan.dtype, plan.slots, plan.fill, plan.units, json.dumps(plan.metadata, allow_nan=False)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(messes(), OPTIONS, st.randoms(use_true_random=False))
 def test_whatever_the_mess_the_order_of_input_does_not_matter(
     records: list[FrameRecord], options: PlanOptions, source: random.Random
