@@ -28,7 +28,6 @@ bool probe(const uint8_t *data, size_t size, vs_codestream &out) {
 
 #include <charls/charls.h>
 
-#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -46,7 +45,7 @@ struct Bytes {
 };
 
 struct Scratch {
-    std::vector<uint8_t> ended, pixels;
+    std::vector<uint8_t> unpadded, pixels;
 };
 thread_local Scratch scratch;
 
@@ -56,15 +55,10 @@ void check(charls_jpegls_errc status) {
     fail(missing ? VS_NO_MEMORY : VS_CORRUPT, "CharLS: %s", charls_get_error_message(status));
 }
 
-bool has_end(const uint8_t *data, size_t size) { return size >= 2 && data[size - 2] == 0xFF && data[size - 1] == 0xD9; }
-
-// `data` again, with an end marker behind its first `size` bytes.
-Bytes with_end(const uint8_t *data, size_t size) {
-    scratch.ended.resize(size + 2);
-    std::memcpy(scratch.ended.data(), data, size);
-    scratch.ended[size] = 0xFF;
-    scratch.ended[size + 1] = 0xD9;
-    return {scratch.ended.data(), size + 2};
+Bytes without_byte_before_end(Bytes stream) {
+    scratch.unpadded.assign(stream.data, stream.data + stream.size - 3);
+    scratch.unpadded.insert(scratch.unpadded.end(), {0xFF, 0xD9});
+    return {scratch.unpadded.data(), scratch.unpadded.size()};
 }
 
 uint32_t sample_bytes(const vs_codestream &stream) { return stream.precision > 8 ? 2 : 1; }
@@ -112,17 +106,17 @@ void decode(const Encoded &encoded, Sink &sink) {
     check_codestream(stream, encoded);
     if (stream.components > 4) fail(VS_UNSUPPORTED, "%u components", stream.components);
 
-    // The unary codes of a stream without an end marker can keep CharLS busy for seconds, so it never sees one.
-    Bytes bytes{encoded.data, trim_padding(encoded.data, encoded.size)};
-    const bool ended = has_end(bytes.data, bytes.size);
-    if (!ended) bytes = with_end(bytes.data, bytes.size);
+    // Without its end marker a stream can lose a byte unseen, and its unary codes can keep CharLS busy for seconds.
+    const Bytes bytes{encoded.data, trim_padding(encoded.data, encoded.size)};
+    const uint8_t *end = bytes.data + bytes.size;
+    if (end[-2] != 0xFF || end[-1] != 0xD9) fail(VS_TRUNCATED, "the JPEG-LS stream has no end marker");
     charls_interleave_mode mode{};
     try {
         mode = decode_samples(bytes, stream);
     } catch (const Error &) {
         // Some encoders pad before the end marker instead of behind it; CharLS before 2.4.3 refuses that.
-        if (!ended || bytes.size < 3 || bytes.data[bytes.size - 3] != 0) throw;
-        mode = decode_samples(with_end(bytes.data, bytes.size - 3), stream);
+        if (end[-3] != 0) throw;
+        mode = decode_samples(without_byte_before_end(bytes), stream);
     }
     give_rows(encoded, sink, stream, mode != charls::interleave_mode::none);
 }

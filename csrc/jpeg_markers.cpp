@@ -61,7 +61,7 @@ bool read_jpeg_header(const uint8_t *data, size_t size, JpegHeader &header) noex
 
 size_t trim_padding(const uint8_t *data, size_t size) noexcept {
     size_t end = size;
-    while (end > 2 && data[end - 1] == 0) --end;
+    while (end > 2 && (data[end - 1] == 0 || data[end - 1] == 0xFF)) --end;
     return end >= 2 && data[end - 2] == 0xFF && data[end - 1] == 0xD9 ? end : size;
 }
 

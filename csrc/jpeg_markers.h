@@ -20,8 +20,8 @@ struct JpegHeader {
 // Walks the marker segments up to the first scan; false if the bytes are not such a stream or end before it.
 bool read_jpeg_header(const uint8_t *data, size_t size, JpegHeader &header) noexcept;
 
-// Size without the zeros that follow the end marker (EOI, or EOC of JPEG 2000, both FF D9): fragments have even
-// length, PS3.5 A.4.
+// Size without what follows the end marker (EOI, or EOC of JPEG 2000, both FF D9) to make the length even: zero by
+// PS3.5 A.4, FF in the files of some.
 size_t trim_padding(const uint8_t *data, size_t size) noexcept;
 
 } // namespace vs
