@@ -14,6 +14,7 @@ from .fetch.options import FetchOptions
 from .fetch.source import open_source
 from .loop import LoopThread
 from .plan import PlanOptions, VolumePlan
+from .progress import report
 from .session import Session
 from .store.segment import Segment
 from .store.volume import Volume
@@ -45,7 +46,9 @@ def load(source: Any, *, on_error: str = "raise", progress: Progress = False, **
         raise UsageError(f"on_error must be 'raise' or 'fill', not {on_error!r}")
     volume, session = _open(source, options)
     try:
-        _wait(volume, progress)
+        if progress:
+            report(volume, progress)
+        session.join()
         errors = list(volume.errors.values())
         if options.get("dtype") is None and any(isinstance(error, ValueRangeError) for error in errors):
             log.info("voxels exceed %s: loading again as int32", volume.dtype)
@@ -168,14 +171,3 @@ def split_options(options: dict[str, Any]) -> tuple[PlanOptions, FetchOptions, E
         raise UsageError(f"unknown option {', '.join(unknown)}; there are: {known}")
     made = [group(**{name: options[name] for name in names & set(options)}) for group, names in fields.items()]
     return cast(tuple[PlanOptions, FetchOptions, EngineOptions], tuple(made))
-
-
-def _wait(volume: Volume, progress: Progress) -> None:
-    """Until every slice is there or failed."""
-    if progress is False:
-        for _ in volume.events():
-            pass
-        return
-    from .progress import report
-
-    report(volume, progress)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .store.volume import Volume
 
 
-def report(volume: Volume, progress: Literal[True] | Callable[[int, int], None]) -> None:
+def report(volume: Volume, progress: bool | Callable[[int, int], None]) -> None:
     """Follow a volume until it is loaded, telling how many slices are done."""
     if callable(progress):
         for event in volume.events():

@@ -67,6 +67,11 @@ class Session:
     def cancel(self) -> None:
         self._call(self._cancel)
 
+    def join(self) -> None:
+        """Block until the load has ended, without waking for every slice. For sessions with a loop of their own."""
+        assert self._thread is not None
+        self._thread.run(self._joined())
+
     def check_may_block(self) -> None:
         """Waiting with blocking calls on the loop that loads would wait for ever."""
         with contextlib.suppress(RuntimeError):
@@ -91,11 +96,14 @@ class Session:
         """The same on the session's own loop."""
         self._closed = True
         self._cancel()
-        while self._task is not None and not self._task.done():
-            await asyncio.wait([self._task])
+        await self._joined()
         await self._source.close()
 
     # On the session's loop.
+
+    async def _joined(self) -> None:
+        while self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
 
     def _call(self, function: Any) -> None:
         assert self._loop is not None
