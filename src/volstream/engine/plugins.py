@@ -60,7 +60,7 @@ def _pydicom(spec: dict[str, Any], data: bytes, transfer_syntax: str) -> tuple[A
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             frame, properties = decoder.as_array(
-                _encapsulate(data),
+                _encapsulate(_mended(data)),
                 index=0,
                 raw=True,
                 **{
@@ -83,6 +83,23 @@ def _pydicom(spec: dict[str, Any], data: bytes, transfer_syntax: str) -> tuple[A
     except Exception as error:  # plugins raise whatever they like
         raise DamagedError(f"pydicom cannot decode the frame: {error}") from error
     return frame, str(properties["photometric_interpretation"])
+
+
+def _mended(data: bytes) -> bytes:
+    """A sequential JPEG whose scan header says 0..0 instead of the 0..63 it must (ISO 10918-1 B.2.3), set right:
+    real encoders write that, and libjpeg refuses it."""
+    if data[:2] != b"\xff\xd8":
+        return data
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        end = at + 2 + length
+        if marker in (0xC2, 0xC3, 0xF7):  # progressive, lossless, JPEG-LS: other rules
+            return data
+        if marker == 0xDA:
+            return data[: end - 2] + b"\x3f" + data[end - 1 :] if data[end - 3 : end - 1] == b"\0\0" else data
+        at = end
+    return data
 
 
 def _encapsulate(data: bytes) -> bytes:

@@ -156,7 +156,6 @@ def save(path: Path, image: Dataset, frames: Sequence[bytes], transfer_syntax: s
     wide = image.BitsAllocated > 8 or transfer_syntax == ts.IMPLICIT
     image["PixelData"].VR = "OB" if encapsulated or not wide else "OW"
     image["PixelData"].is_undefined_length = encapsulated  # which pydicom cannot tell for a syntax it does not know
-    image["PixelData"].is_undefined_length = encapsulated
     dcmwrite(
         path,
         image,
