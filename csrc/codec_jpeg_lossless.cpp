@@ -13,8 +13,9 @@ enum Marker : uint8_t { SOF0 = 0xC0, SOF3 = 0xC3, DHT = 0xC4, JPG = 0xC8, DAC = 
                         RST7 = 0xD7, SOI = 0xD8, EOI = 0xD9, SOS = 0xDA, DNL = 0xDC, DRI = 0xDD };
 
 struct Component {
+    explicit Component(uint8_t identifier) : id(identifier) {}
+
     uint8_t id;
-    uint8_t sampling;
     const HuffmanTable *table = nullptr; // of the current scan
     std::vector<uint16_t> rows;          // two rows; all, if the components come in separate scans
     bool is_seen = false;
@@ -166,7 +167,7 @@ private:
         precision_ = stream.precision;
         for (unsigned i = 0; i < stream.components; ++i) {
             const uint8_t *at = segment.data + 6 + 3 * i;
-            components_.push_back({at[0], at[1]});
+            components_.emplace_back(at[0]);
             if (stream.components > 1 && at[1] != 0x11)
                 fail(VS_UNSUPPORTED, "JPEG lossless with subsampled components");
         }
