@@ -212,9 +212,9 @@ bool Parser::meta() {
     if (!p) return out_.has_preamble;
     if (!out_.has_preamble) { // the preamble is missing, or all of the meta information
         const bool is_meta = u16(p, false) == 0x0002 && is_vr(p + 4);
-        const bool is_little = u16(p, false) == 0x0008, is_big = u16(p, true) == 0x0008;
-        const bool fits = is_vr(p + 4) || u32(p + 4, is_big) <= input_.size() - 8;
-        if (!is_meta && !((is_little || is_big) && fits)) return false;
+        const bool is_big = u16(p, true) == 0x0008;
+        const bool is_first = u16(p, is_big) == 0x0008 && u16(p + 2, is_big) <= 0x0018; // up to SOP Instance UID
+        if (!is_meta && !(is_first && (is_vr(p + 4) || u32(p + 4, is_big) <= 256))) return false;
     }
     while ((p = input_.view(position_, 8)) && u16(p, false) == 0x0002) {
         const Form form{is_vr(p + 4), false};

@@ -170,10 +170,19 @@ def test_what_the_native_reader_leaves_is_read_by_pydicom(caplog: pytest.LogCapt
     assert "left to pydicom" in caplog.text
 
 
-def test_texts_follow_their_character_set() -> None:
-    for name, text in (("ISO_IR 192", "Schädel µ"), ("ISO_IR 100", "Schädel"), ("ISO_IR 144", "Череп")):
-        (record,) = read_records(encoded(ct(SpecificCharacterSet=name, SeriesDescription=text)))
-        assert record.series.description == text
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ("ISO_IR 192", "Schädel µ"),
+        ("ISO_IR 100", "Schädel"),
+        ("ISO_IR 144", "Череп"),
+        ("GB18030", "头"),
+        (["ISO 2022 IR 6", "ISO 2022 IR 87"], "頭部"),
+    ],
+)
+def test_texts_follow_their_character_set(names: str | list[str], text: str) -> None:
+    (record,) = read_records(encoded(ct(SpecificCharacterSet=names, SeriesDescription=text)))
+    assert record.series.description == text
 
 
 def test_equal_headers_share_their_parts() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from volstream.errors import DamagedError, ProtocolError, ResourceError, VolstreamError
 from volstream.headers.build import build_records, uid_of
 from volstream.headers.tags import TAGS
-from volstream.headers.values import Attributes, text
+from volstream.headers.values import Attributes, text, texts
 from volstream.records import FrameRecord, Location, PixelFormat
 
 MOST_BYTES = 256 << 20
@@ -58,7 +58,10 @@ def _instance(instance: dict[str, Any], base: str) -> list[FrameRecord]:
     if not _UID.fullmatch(uid):
         raise ProtocolError(f"SOPInstanceUID {ascii(uid)[:80]} is no UID", address=base)
     address = _frame_address(attributes, base, uid)
-    syntax = text(attributes, "TransferSyntaxUID") or text(attributes, "AvailableTransferSyntaxUID")
+    syntax = text(attributes, "TransferSyntaxUID")
+    available = texts(attributes, "AvailableTransferSyntaxUID")
+    if not syntax and len(available) == 1:  # of several, the stored one is not known
+        syntax = available[0]
     try:
         return build_records(attributes, syntax, address, _elsewhere)
     except VolstreamError as error:

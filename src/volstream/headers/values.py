@@ -18,6 +18,12 @@ Attributes: TypeAlias = dict[str, Any]
 T = TypeVar("T")
 
 _PADDING = b" \0\t\r\n"
+_ENCODINGS = {
+    "ISO_IR 192": "utf-8", "GB18030": "gb18030", "GBK": "gbk", "ISO_IR 13": "shift_jis", "ISO_IR 166": "iso8859_11",
+    "ISO_IR 100": "iso8859_1", "ISO_IR 101": "iso8859_2", "ISO_IR 109": "iso8859_3", "ISO_IR 110": "iso8859_4",
+    "ISO_IR 144": "iso8859_5", "ISO_IR 127": "iso8859_6", "ISO_IR 126": "iso8859_7", "ISO_IR 138": "iso8859_8",
+    "ISO_IR 148": "iso8859_9",
+}  # fmt: skip
 
 
 def shared(*keywords: str) -> Callable[[Callable[[Attributes], T]], Callable[[Attributes], T]]:
@@ -106,15 +112,15 @@ def shown(value: Any) -> str:
 def decode(raw: bytes, character_set: bytes) -> str:
     """Text in a Specific Character Set (PS3.3 C.12.1.1.2)."""
     raw = raw.strip(_PADDING)
-    if raw.isascii():
+    if raw.isascii() and b"\x1b" not in raw:
         return raw.decode()
-    if character_set.strip(_PADDING) == b"ISO_IR 192":
-        return raw.decode("utf-8", "replace")
-    from pydicom.charset import convert_encodings, decode_bytes
+    names = _split(character_set)
+    if len(names) == 1 and (encoding := _ENCODINGS.get(names[0])):
+        return raw.decode(encoding, "replace")
+    from pydicom.charset import convert_encodings, decode_bytes  # code extensions, ISO 2022
 
     try:
-        encodings = convert_encodings(list(_split(character_set)) or "ISO_IR 6")
-        return str(decode_bytes(raw, encodings, set(b"\r\n\f\t\\")))
+        return str(decode_bytes(raw, convert_encodings(list(names)), set(b"\r\n\f\t\\")))
     except (LookupError, ValueError):
         return raw.decode("ascii", "replace")
 
