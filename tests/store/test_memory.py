@@ -13,6 +13,8 @@ from volstream.errors import ResourceError
 from volstream.store import lease, memory
 from volstream.store.segment import Segment
 
+from .processes import child, orphans
+
 SHM = Path("/dev/shm")
 
 
@@ -88,6 +90,20 @@ def test_no_shared_memory_at_all(monkeypatch, tmp_path):
     monkeypatch.setattr("volstream.store.reaper.directory", lambda: tmp_path / "absent")
     with pytest.raises(ResourceError, match="there is no"):
         Segment.create((2, 2, 2), "int8", {}, slices=2)
+
+
+def test_a_limit_on_file_sizes_is_an_error_and_leaves_nothing():
+    code = """
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    before = len(os.listdir("/proc/self/fd"))
+    try: Segment.create((8, 256, 256), "int16", {}, slices=8)
+    except Exception as error: say(type(error).__name__, len(os.listdir("/proc/self/fd")) - before)
+    """
+    with child(code) as other:
+        assert other.hear() == "ResourceError 0"
+        assert other.end() == 0
+    assert orphans() == set()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from volstream._native import Board
 from volstream.errors import ResourceError, SegmentError, UsageError
 from volstream.store import memory
 from volstream.store.segment import FAILED, FULL, Segment
@@ -235,6 +236,7 @@ def test_a_file_outlives_its_owner(tmp_path):
     with make(path=path) as owner:
         owner.array[...] = 5
         assert owner.name == str(path)
+        assert owner.owner_alive
         with pytest.raises(UsageError, match="exists"):
             make(path=path)
     assert path.stat().st_mode & 0o777 == 0o600
@@ -260,6 +262,14 @@ def test_a_reservation_that_fails_leaves_nothing(monkeypatch, tmp_path):
     assert names() == set()
     assert list(tmp_path.iterdir()) == []
     assert descriptors() == before
+
+
+@pytest.mark.parametrize(
+    "areas", [{"live": 4090}, {"live": 2}, {"states": 4093}, {"ranges": 4064}, {"ranges": 4}, {"slices": 4000}]
+)
+def test_the_native_part_checks_its_bounds_itself(areas):
+    with pytest.raises(UsageError, match="outside its mapping"):
+        Board(bytearray(4096), **{"live": 0, "states": 64, "ranges": 128, "slices": 4, "writable": True} | areas)
 
 
 def test_metadata_that_json_cannot_hold_leave_nothing():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import math
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -320,8 +319,6 @@ def test_close_stops_the_load_first_and_keeps_arrays(volume):
 def test_closing_under_a_waiter_wakes_it(volume):
     """From another thread; the waiter hears of the cancelled load, or of the closed volume."""
     timer = later(volume.close)
-    start = time.monotonic()
     with pytest.raises((CancelledError, UsageError)):
         volume.wait(timeout=60)
     timer.join()
-    assert time.monotonic() - start < 60

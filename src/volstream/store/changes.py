@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import weakref
 from typing import TYPE_CHECKING
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
 
 _watchers: weakref.WeakKeyDictionary[Segment, _Watcher] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
+
+
+def _forget_watchers() -> None:
+    """In a forked child: its parent's threads are not there, and one may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+    _watchers.clear()
+
+
+os.register_at_fork(after_in_child=_forget_watchers)
 
 
 async def change(segment: Segment, sequence: int, seconds: float) -> None:

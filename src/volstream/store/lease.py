@@ -67,7 +67,7 @@ class Lease:
     def create(cls, path: Path | None) -> Lease:
         """Make a new, empty, locked segment: a named one, or a file at `path`."""
         while True:
-            target = path or new_path()
+            target = path.absolute() if path else new_path()
             try:
                 descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
             except FileExistsError:
