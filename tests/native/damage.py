@@ -1,4 +1,4 @@
-"""Decodes one codestream damaged in every way, in a process that may die of it: `python damage.py CASE PROGRESS`.
+"""Decodes one codestream damaged in every way, in a process that may die of it: `python -m native.damage CASE PROGRESS`.
 
 Writes the number of the attempt under way to the file PROGRESS, and one JSON object to stdout at the end.
 """
@@ -14,9 +14,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
-from codestreams import decode, encode, make_frame
 
 from volstream.errors import VolstreamError
+
+from .codestreams import decode, encode, make_frame
 
 CPU_SECONDS = 90
 HEADER_BITS = 464

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from codestreams import CODECS
-from damage import CASES, HEADER_BITS, RANDOM_FLIPS
+
+from .codestreams import CODECS
+from .damage import CASES, HEADER_BITS, RANDOM_FLIPS
 
 
 def is_below_floor(codec: str) -> bool:
@@ -33,7 +34,7 @@ def run(case: str, folder: Path) -> dict[str, Any]:
         pytest.skip(f"the {codec} decoder is not built in")
     progress = folder / "progress"
     child = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("damage.py")), case, str(progress)],
+        [sys.executable, "-m", "native.damage", case, str(progress)],
         capture_output=True,
         check=False,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},

@@ -9,13 +9,14 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import pytest
-from codestreams import CODECS, Array, decode, encode, encode_jpeg_ls, frames, make_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from volstream import _native
 from volstream.errors import DamagedError, UnsupportedError
+
+from .codestreams import CODECS, Array, decode, encode, encode_jpeg_ls, frames, make_frame
 
 LIBRARY_CODECS = ("jpeg", "jpeg-ls", "jpeg-2000", "htj2k")
 WAVELET = ("jpeg-2000", "htj2k")
