@@ -89,6 +89,10 @@ void check_codestream(const vs_codestream &stream, const Encoded &encoded) {
     if (!stream.precision || stream.precision > frame.bits_allocated)
         fail(VS_MISMATCH, "the codestream holds %u-bit samples; the metadata say %u bits allocated", stream.precision,
              frame.bits_allocated);
+    // Unsigned samples narrower than signed pixels: whether their top bit is a sign, nobody says.
+    if (frame.pixel_representation && !stream.is_signed && stream.precision < frame.bits_stored)
+        fail(VS_MISMATCH, "the codestream holds unsigned %u-bit samples; the metadata say signed %u-bit pixels",
+             stream.precision, frame.bits_stored);
     // Cells whose value does not start at bit 0: the codestream must hold them whole, or its bits cannot be placed.
     if (frame.high_bit + 1u != frame.bits_stored && stream.precision <= frame.high_bit)
         fail(VS_MISMATCH, "the codestream holds %u-bit samples; the metadata say %u bits up to bit %u", stream.precision,

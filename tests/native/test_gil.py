@@ -8,11 +8,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from lossless_encoder import encode
+from single_frames import spec_of
 
 from volstream import _native
-
-from .frames import spec_of
-from .lossless_encoder import encode
 
 
 def test_another_thread_runs_during_a_decode() -> None:

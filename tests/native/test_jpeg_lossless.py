@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lossless_encoder import encode
+from single_frames import decoded, spec_of
 
 from volstream import _native
 from volstream.errors import DamagedError, UnsupportedError, VolstreamError
-
-from .frames import decoded, spec_of
-from .lossless_encoder import encode
 
 COLOUR = {"photometric": "RGB", "samples_per_pixel": 3}
 
@@ -135,3 +134,10 @@ def test_other_processes_and_predictors_are_refused() -> None:
     data[scan + 7] = 0  # no prediction: only in hierarchical JPEG
     with pytest.raises(DamagedError, match="predictor 0"):
         decoded(spec, data, (4, 5), "uint16")
+
+
+def test_where_the_sign_is_must_be_known() -> None:
+    data = encode(image_of(10, (4, 5), 12), 12)
+    spec = spec_of("jpeg-lossless", 4, 5, pixel_representation=1)
+    with pytest.raises(DamagedError, match="unsigned 12-bit samples; the metadata say signed 16-bit pixels"):
+        decoded(spec, data, (4, 5), "int16")
