@@ -18,6 +18,8 @@ from volstream.errors import UnsupportedError
 Frame: TypeAlias = NDArray[Any]
 
 _htj2k_lock = threading.Lock()
+#: pylibjpeg-openjpeg 2.6 corrupts memory when two threads encode: it lets go of the GIL in the middle.
+_pydicom_lock = threading.Lock()
 
 
 class Encoder(NamedTuple):
@@ -48,18 +50,19 @@ def _pydicom(syntax: str, **options: Any) -> Callable[[Frame, int], bytes]:
     def encode(frame: Frame, bits: int) -> bytes:
         from pydicom.pixels.encoders.base import get_encoder
 
-        encoded: bytes = get_encoder(syntax).encode(
-            _raw(frame, bits),
-            rows=frame.shape[0],
-            columns=frame.shape[1],
-            number_of_frames=1,
-            samples_per_pixel=1,
-            bits_allocated=8 * frame.dtype.itemsize,
-            bits_stored=bits,
-            pixel_representation=int(frame.dtype.kind == "i"),
-            photometric_interpretation="MONOCHROME2",
-            **options,
-        )
+        with _pydicom_lock:
+            encoded: bytes = get_encoder(syntax).encode(
+                _raw(frame, bits),
+                rows=frame.shape[0],
+                columns=frame.shape[1],
+                number_of_frames=1,
+                samples_per_pixel=1,
+                bits_allocated=8 * frame.dtype.itemsize,
+                bits_stored=bits,
+                pixel_representation=int(frame.dtype.kind == "i"),
+                photometric_interpretation="MONOCHROME2",
+                **options,
+            )
         return encoded
 
     return encode
