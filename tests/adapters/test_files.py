@@ -70,7 +70,7 @@ def test_nrrd_by_pynrrd(voxels: Any, tmp_path: Path) -> None:
 
 
 def test_npy_and_its_json(axial: Any, tmp_path: Path) -> None:
-    axial.metadata["slices"] = {"addresses": ["dicomfile:/home/someone/secret.dcm"]}
+    axial.metadata["slices"] = {"addresses": ["dicomfile:/data/secret.dcm"]}
     save(axial, tmp_path / "out.npy")
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), axial.array)
     text = (tmp_path / "out.json").read_text()
