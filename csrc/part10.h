@@ -53,8 +53,7 @@ typedef struct vs_header {
     uint64_t dataset;         /* where the data set begins, after the file meta information */
     char transfer_syntax[65]; /* as the file meta information says; "" if absent */
     uint8_t is_dicom;         /* 0: nothing else is set */
-    uint8_t has_preamble;
-    uint8_t is_deflated;      /* the data set must be inflated and read again; nothing else is set */
+    uint8_t is_deflated;      /* the data set must be inflated and read again; nothing below is set */
     uint8_t is_explicit, is_big_endian; /* as found, whatever the transfer syntax says */
     uint32_t pixel_tag;       /* 0x7FE00008, 0x7FE00009 or 0x7FE00010; 0 if there are no pixel data */
     char pixel_vr[2];

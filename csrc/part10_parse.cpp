@@ -8,7 +8,7 @@ namespace {
 
 constexpr uint32_t item_tag = 0xFFFEE000, item_end = 0xFFFEE00D, sequence_end = 0xFFFEE0DD;
 constexpr uint32_t undefined = 0xFFFFFFFF;
-constexpr size_t most_entries = 16 << 20; // 65,536 frames of 256 entries
+constexpr size_t most_entries = 8 << 20; // 65,536 frames of 128 entries
 
 constexpr uint16_t vr_code(char a, char b) { return uint16_t(a << 8 | b); }
 uint16_t vr_code(const char *vr) { return vr_code(vr[0], vr[1]); }
@@ -23,18 +23,11 @@ bool is_vr(const char *vr, const char *list) {
 constexpr char short_vrs[] = "UI CS DS IS LO SH US DA TM UL SS PN AE AS AT DT FL FD LT SL ST ";
 constexpr char long_vrs[] = "SQ OB OW UN UT OF OD OL UC UR OV SV UV ";
 
-// What a big endian machine turns round: the width of a VR's words. PS3.5 7.3.
+// What big endian turns round: the width of a VR's words. PS3.5 7.3.
 size_t word_size(const char *vr) {
-    switch (vr_code(vr)) {
-    case vr_code('U', 'S'): case vr_code('S', 'S'): case vr_code('O', 'W'): case vr_code('A', 'T'): case vr_code('X', 'S'):
-        return 2;
-    case vr_code('U', 'L'): case vr_code('S', 'L'): case vr_code('F', 'L'): case vr_code('O', 'F'): case vr_code('O', 'L'):
-        return 4;
-    case vr_code('F', 'D'): case vr_code('O', 'D'): case vr_code('U', 'V'): case vr_code('S', 'V'): case vr_code('O', 'V'):
-        return 8;
-    default:
-        return 1;
-    }
+    if (is_vr(vr, "US SS OW AT XS ")) return 2;
+    if (is_vr(vr, "UL SL FL OF OL ")) return 4;
+    return is_vr(vr, "FD OD UV SV OV ") ? 8 : 1;
 }
 
 bool is_pixel_data(uint32_t tag) { return tag == 0x7FE00008 || tag == 0x7FE00009 || tag == 0x7FE00010; }
@@ -48,7 +41,8 @@ bool is_vr(const uint8_t *bytes) {
 
 const vs_wanted *Parser::find(uint32_t tag) const {
     const vs_wanted *end = wanted_ + count_;
-    const vs_wanted *found = std::lower_bound(wanted_, end, tag, [](const vs_wanted &w, uint32_t t) { return w.tag < t; });
+    const auto before = [](const vs_wanted &wanted, uint32_t value) { return wanted.tag < value; };
+    const vs_wanted *found = std::lower_bound(wanted_, end, tag, before);
     return found != end && found->tag == tag ? found : nullptr;
 }
 
@@ -61,7 +55,8 @@ const uint8_t *Parser::need(uint64_t position, size_t count, uint64_t end) {
 }
 
 void Parser::push(vs_entry_kind kind, const vs_wanted *wanted, const char *vr, uint64_t offset, uint32_t length) {
-    if (out_.entry_list.size() >= most_entries) fail(VS_NO_MEMORY, "the header has more than %zu entries", most_entries);
+    if (out_.entry_list.size() >= most_entries)
+        fail(VS_NO_MEMORY, "the header has more than %zu entries", most_entries);
     const uint32_t index = wanted ? uint32_t(wanted - wanted_) : 0;
     out_.entry_list.push_back({uint8_t(kind), {vr[0], vr[1]}, index, length, offset});
 }
@@ -133,7 +128,7 @@ void Parser::value(const Element &e, Form form, uint64_t end, unsigned depth, bo
         out_.value_bytes.insert(out_.value_bytes.end(), bytes, bytes + length);
         const size_t word = form.is_big_endian ? word_size(vr) : 1;
         if (word > 1)
-            for (uint8_t *p = out_.value_bytes.data() + offset; size_t(out_.value_bytes.data() + out_.value_bytes.size() - p) >= word; p += word)
+            for (uint8_t *p = out_.value_bytes.data() + offset, *stop = p + length / word * word; p != stop; p += word)
                 std::reverse(p, p + word);
         push(VS_VALUE, wanted, vr, offset, uint32_t(length));
     }
@@ -206,11 +201,11 @@ Form Parser::sniff(Form declared) {
 // False if this is no DICOM file.
 bool Parser::meta() {
     const uint8_t *p = input_.view(0, 132);
-    out_.has_preamble = p && std::memcmp(p + 128, "DICM", 4) == 0;
-    position_ = out_.has_preamble ? 132 : 0;
+    const bool has_preamble = p && std::memcmp(p + 128, "DICM", 4) == 0;
+    position_ = has_preamble ? 132 : 0;
     p = input_.view(position_, 8);
-    if (!p) return out_.has_preamble;
-    if (!out_.has_preamble) { // the preamble is missing, or all of the meta information
+    if (!p) return has_preamble;
+    if (!has_preamble) { // the preamble is missing, or all of the meta information
         const bool is_meta = u16(p, false) == 0x0002 && is_vr(p + 4);
         const bool is_big = u16(p, true) == 0x0008;
         const bool is_first = u16(p, is_big) == 0x0008 && u16(p + 2, is_big) <= 0x0018; // up to SOP Instance UID

@@ -1,7 +1,4 @@
 // libFuzzer target: the header reader on any bytes, from a buffer and from a file, which must agree.
-//
-//   clang++ -std=c++17 -g -O1 -fsanitize=fuzzer,address,undefined -Icsrc csrc/fuzz/part10.cpp csrc/part10*.cpp
-//       csrc/check.cpp -o fuzz_part10
 #include "part10.h"
 
 #include <cstdio>
@@ -58,7 +55,8 @@ bool same(const vs_header &a, const vs_header &b) {
     for (size_t i = 0; i < a.count; ++i) {
         const vs_entry &x = a.entries[i], &y = b.entries[i];
         if (x.kind != y.kind || x.offset != y.offset || x.length != y.length) return false;
-        if (x.kind == VS_VALUE && x.length && std::memcmp(a.values + x.offset, b.values + y.offset, x.length)) return false;
+        const bool has_value = x.kind == VS_VALUE && x.length;
+        if (has_value && std::memcmp(a.values + x.offset, b.values + y.offset, x.length)) return false;
     }
     return true;
 }

@@ -93,19 +93,16 @@ class HeaderTags:
     def __init__(self, tags: Mapping[str, tuple[int, str]]) -> None: ...
 
 class Header:
-    """A Part 10 header up to the pixel data. If not `is_dicom`, or if `is_deflated`, nothing else is set."""
+    """A Part 10 header up to the pixel data. If not `is_dicom`, nothing else is set; if `is_deflated`, only what comes before the data set."""
 
     #: keyword -> int, float or a tuple of them (binary numbers), bytes (texts, tables), list of dict (sequences).
     attributes: dict[str, Any]
     transfer_syntax: str
     is_dicom: bool
-    has_preamble: bool
     is_deflated: bool
     #: As found, whatever the transfer syntax says.
     is_explicit: bool
     is_big_endian: bool
-    #: Of the file or buffer.
-    size: int
     #: Where the data set begins.
     dataset: int
     #: 0x7FE00008, 0x7FE00009 or 0x7FE00010; 0 if there are no pixel data.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from header_factory import ct, encoded
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -66,6 +66,7 @@ def noise(draw: st.DrawFn) -> Dataset:
     return ds
 
 
+@settings(max_examples=60)
 @given(attributes, noise(), st.sampled_from(SYNTAXES))
 def test_records_say_what_the_dataset_says(values: dict[str, Any], other: Dataset, syntax: str) -> None:
     ds = ct(**values)

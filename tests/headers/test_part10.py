@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,14 @@ def test_a_file_is_referred_to_by_range(tmp_path: Path) -> None:
     assert record.location.path == str(path)
     ((offset, length),) = record.location.ranges
     assert path.read_bytes()[offset : offset + length] == np.arange(24, dtype="<i2").tobytes()
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: memoryview(np.frombuffer(data, "<u2"))])
+def test_any_bytes_will_do_and_are_not_copied(kind: Callable[[bytes], bytes]) -> None:
+    data = encoded(ct())
+    (record,) = read_records(kind(data + bytes(len(data) % 2)))
+    assert isinstance(record.location, memoryview)
+    assert bytes(record.location) == ct().PixelData
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"\x89PNG\r\n\x1a\n" * 40, bytes(400), b"PK\x03\x04" * 100])

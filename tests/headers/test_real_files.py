@@ -21,7 +21,7 @@ DATA = os.environ.get("VOLSTREAM_TEST_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="VOLSTREAM_TEST_DATA is not set")
 
 FOLDERS = sorted(path.name for path in Path(DATA, "dicom").iterdir()) if DATA else []
-MOST_FILES = 10  # of a folder; the small ones, which hold the odd files, are read whole
+MOST_FILES = 5  # of a folder; the small ones, which hold the odd files, are read whole
 
 #: Files that must be refused, and the reason that is given.
 REFUSED = {

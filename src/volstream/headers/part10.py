@@ -39,6 +39,8 @@ def read_records(source: str | os.PathLike[str] | Data, *, address: str | None =
         UnsupportedError: its pixels are of a kind that is not served.
 
     """
+    if isinstance(source, memoryview):
+        source = source.cast("B")
     data = source if isinstance(source, (bytes, bytearray, memoryview)) else os.fspath(source)
     name = address if address is not None else data if isinstance(data, str) else "memory"
     try:

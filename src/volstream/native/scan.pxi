@@ -28,10 +28,9 @@ cdef extern from "part10.h":
         const vs_entry *entries
         size_t count
         const uint8_t *values
-        uint64_t size
         uint64_t dataset
         char transfer_syntax[65]
-        uint8_t is_dicom, has_preamble, is_deflated, is_explicit, is_big_endian
+        uint8_t is_dicom, is_deflated, is_explicit, is_big_endian
         uint32_t pixel_tag
         char pixel_vr[2]
         uint64_t pixel_offset, pixel_length
@@ -76,8 +75,8 @@ cdef class Header:
 
     cdef readonly dict attributes
     cdef readonly str transfer_syntax, pixel_vr
-    cdef readonly bint is_dicom, has_preamble, is_deflated, is_explicit, is_big_endian
-    cdef readonly object size, dataset, pixel_tag, pixel_offset, pixel_length
+    cdef readonly bint is_dicom, is_deflated, is_explicit, is_big_endian
+    cdef readonly object dataset, pixel_tag, pixel_offset, pixel_length
     cdef readonly bytes offset_table
     cdef readonly list fragments
     cdef readonly int fragments_end
@@ -185,11 +184,9 @@ cdef Header _header(const vs_header *raw, HeaderTags tags):
     out.attributes = _data_set(raw, tags, &index)
     out.transfer_syntax = (<const char *> raw.transfer_syntax).decode("ascii", "replace")
     out.is_dicom = raw.is_dicom
-    out.has_preamble = raw.has_preamble
     out.is_deflated = raw.is_deflated
     out.is_explicit = raw.is_explicit
     out.is_big_endian = raw.is_big_endian
-    out.size = raw.size
     out.dataset = raw.dataset
     out.pixel_tag = raw.pixel_tag
     out.pixel_vr = (<const char *> raw.pixel_vr)[:2].decode("ascii", "replace") if raw.pixel_tag else ""
