@@ -2,15 +2,14 @@
 // three components in one scan or several. References are to ISO/IEC 10918-1 | ITU-T T.81.
 #include "codec.h"
 #include "huffman.h"
+#include "jpeg_segments.h"
+#include "prediction.h"
 
 #include <algorithm>
 #include <memory>
 
 namespace vs {
 namespace {
-
-enum Marker : uint8_t { SOF0 = 0xC0, SOF3 = 0xC3, DHT = 0xC4, JPG = 0xC8, DAC = 0xCC, SOF15 = 0xCF, RST0 = 0xD0,
-                        RST7 = 0xD7, SOI = 0xD8, EOI = 0xD9, SOS = 0xDA, DNL = 0xDC, DRI = 0xDD };
 
 struct Component {
     explicit Component(uint8_t identifier) : id(identifier) {}
@@ -20,52 +19,6 @@ struct Component {
     std::vector<uint16_t> rows;          // two rows; all, if the components come in separate scans
     bool is_seen = false;
 };
-
-// The header segments, one after another. B.1.1.
-class Segments {
-public:
-    Segments(const uint8_t *data, size_t size) : at_(data), end_(data + size) {}
-
-    struct Segment {
-        uint8_t marker;
-        const uint8_t *data;
-        size_t size;
-    };
-
-    Segment next() {
-        if (at_ == end_)
-            fail(VS_TRUNCATED, "the JPEG ends before its last row");
-        if (*at_ != 0xFF)
-            fail(VS_CORRUPT, "a JPEG marker was expected, not byte %02X", *at_);
-        while (at_ != end_ && *at_ == 0xFF) // any number of fill bytes, B.1.1.2
-            ++at_;
-        if (at_ == end_)
-            fail(VS_TRUNCATED, "the JPEG ends within a marker");
-        const uint8_t marker = *at_++;
-        if (marker == SOI || marker == EOI || (marker >= RST0 && marker <= RST7))
-            return {marker, at_, 0};
-        if (end_ - at_ < 2)
-            fail(VS_TRUNCATED, "the JPEG ends within a segment");
-        const size_t length = static_cast<size_t>(at_[0] << 8 | at_[1]);
-        if (length < 2)
-            fail(VS_CORRUPT, "a JPEG segment of %zu bytes", length);
-        if (static_cast<size_t>(end_ - at_) < length)
-            fail(VS_TRUNCATED, "the JPEG ends within a segment");
-        const Segment segment{marker, at_ + 2, length - 2};
-        at_ += length;
-        return segment;
-    }
-
-    const uint8_t *at() const { return at_; }
-    void skip_to(const uint8_t *at) { at_ = at; }
-
-private:
-    const uint8_t *at_, *end_;
-};
-
-bool is_frame_header(uint8_t marker) {
-    return marker >= SOF0 && marker <= SOF15 && marker != DHT && marker != JPG && marker != DAC;
-}
 
 vs_codestream describe(const Segments::Segment &frame) {
     if (frame.size < 6 || frame.size < 6u + 3u * frame.data[5])
@@ -98,32 +51,6 @@ bool probe(const uint8_t *data, size_t size, vs_codestream &out) {
         }
     } catch (const Error &) {
         return false;
-    }
-}
-
-// Adds the predictions to a row of differences, in place. Arithmetic is modulo 2^16, H.1.2.1 and H.2.
-void undo_prediction(uint16_t *row, const uint16_t *above, size_t count, unsigned predictor, uint16_t first) {
-    if (!count)
-        return;
-    // The first sample follows the one above; the first row (of a restart interval) starts in mid-range, H.1.1.
-    row[0] = static_cast<uint16_t>(row[0] + (above ? above[0] : first));
-    if (!above)
-        predictor = 1;
-    const auto run = [&](auto predict) {
-        int left = row[0];
-        for (size_t x = 1; x < count; ++x) {
-            left = static_cast<uint16_t>(row[x] + predict(left, x));
-            row[x] = static_cast<uint16_t>(left);
-        }
-    };
-    switch (predictor) { // table H.1
-    case 1: return run([](int left, size_t) { return left; });
-    case 2: return run([=](int, size_t x) { return int{above[x]}; });
-    case 3: return run([=](int, size_t x) { return int{above[x - 1]}; });
-    case 4: return run([=](int left, size_t x) { return left + above[x] - above[x - 1]; });
-    case 5: return run([=](int left, size_t x) { return left + ((above[x] - above[x - 1]) >> 1); });
-    case 6: return run([=](int left, size_t x) { return above[x] + ((left - above[x - 1]) >> 1); });
-    default: return run([=](int left, size_t x) { return (left + above[x]) >> 1; });
     }
 }
 

@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #ifdef _WIN32
 #include <io.h>
-#include <mutex>
+#include <string>
+#include <windows.h>
 #else
 #include <unistd.h>
 #endif
@@ -18,7 +19,11 @@ namespace vs {
 namespace {
 
 #ifdef _WIN32
-int open_file(const char *path) { return _open(path, _O_RDONLY | _O_BINARY); }
+int open_file(const char *path) { // the file system's encoding is UTF-8 for Python
+    std::wstring wide(std::strlen(path) + 1, L'\0');
+    MultiByteToWideChar(CP_UTF8, 0, path, -1, wide.data(), static_cast<int>(wide.size()));
+    return _wopen(wide.c_str(), _O_RDONLY | _O_BINARY);
+}
 void close_file(int handle) { _close(handle); }
 bool stat_file(int handle, uint64_t &size) {
     struct _stat64 status;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from pydicom.pixels.processing import convert_color_space
 from single_frames import decoded, spec_of
 
 from volstream import _native
-from volstream.errors import DamagedError, SourceError, UnsupportedError
+from volstream.errors import DamagedError, SourceError, UnsupportedError, UsageError
 
 RNG = np.random.default_rng(7)
 
@@ -136,6 +137,22 @@ def test_large_frames_come_in_blocks(codec: str, decode) -> None:
     data = image.astype("<i2" if codec == "raw" else ">i2").tobytes()
     spec = spec_of(codec, 301, 997, pixel_representation=1, intercept=-3)
     np.testing.assert_array_equal(decode(spec, data, image.shape, "int16"), image - 3)
+
+
+def test_any_contiguous_buffer_will_do(tmp_path: Path) -> None:
+    image = RNG.integers(0, 65536, (7, 9), dtype=np.uint16)
+    path = tmp_path / "frame"
+    path.write_bytes(image.tobytes())
+    spec = spec_of("raw", 7, 9)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        for data in (mapped, image, image.tobytes(), bytearray(image), memoryview(image)):
+            target = bytearray(image.nbytes)
+            _native.decode(spec, data, target, 0, "uint16")
+            assert target == image.tobytes()
+    with pytest.raises(UsageError, match="contiguous"):
+        _native.decode(spec, image[:, ::2], bytearray(126), 0, "uint16")
+    with pytest.raises(UsageError, match="buffer"):
+        _native.decode(spec, "text", bytearray(126), 0, "uint16")
 
 
 def test_data_need_no_alignment() -> None:
