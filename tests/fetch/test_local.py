@@ -12,7 +12,7 @@ import pydicom
 import pytest
 
 from conftest import Leases, collect, frames_of, make_files, run
-from volstream.errors import DamagedError, NotDicomError, ResourceError, SourceError, UsageError
+from volstream.errors import DamagedError, NotDicomError, ResourceError, SourceError
 from volstream.fetch import memory
 from volstream.fetch.source import Source, open_source
 from volstream.records import FileRange, FrameRecord, Payload
@@ -221,8 +221,8 @@ def test_datasets(tmp_path: Path, changes: dict[str, Any]) -> None:
     assert [(frame, record.transfer_syntax) for frame, record in zip(data, records, strict=True)] == frames_of(files)
 
 
-def test_dataset_without_a_transfer_syntax(files: list[bytes]) -> None:
+def test_datasets_that_are_no_images() -> None:
     dataset = pydicom.Dataset()
     dataset.Rows = 3
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(SourceError, match="none of them"):
         load([dataset])

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 
 def origin(url: str) -> str:
     """Scheme, host and port (RFC 6454); credentials belong to one."""
+    # There are few origins and many URLs.
+    return _origin("/".join(url.split("/", 3)[:3]).partition("?")[0])
+
+
+@lru_cache(maxsize=256)
+def _origin(url: str) -> str:
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return f"{parts.scheme}://{parts.hostname}:{port}"

@@ -77,30 +77,15 @@ class Http:
     async def _attempt(
         self, url: str, headers: dict[str, str], read: Callable[[Answer], Awaitable[T]], limits: Limits
     ) -> T:
-        where = redacted(url)
         try:
             return await self._follow(url, headers, read, limits)
-        except aiohttp.ClientPayloadError as error:
-            raise TransientError(TruncatedError(f"the answer breaks off: {_reason(error)}", address=where)) from error
-        except (
-            aiohttp.ClientConnectorCertificateError,
-            aiohttp.ClientSSLError,
-            aiohttp.ServerFingerprintMismatch,
-        ) as error:
-            raise SourceError(f"no trusted connection: {_reason(error)}", address=where) from error
-        except (TimeoutError, aiohttp.ServerTimeoutError) as error:
-            # The deadline of the whole request ends in a cancellation, so this is a connection that stalls.
-            raise TransientError(SourceError("the server is silent", address=where)) from error
-        except aiohttp.InvalidURL as error:
-            raise SourceError("not a valid URL", address=where) from error
-        except aiohttp.ClientResponseError as error:  # the answer is not HTTP
-            raise TransientError(ProtocolError(f"a broken answer: {_reason(error)}", address=where)) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise TransientError(SourceError(f"the connection failed: {_reason(error)}", address=where)) from error
-        except TruncatedError as error:
-            raise TransientError(error.located(address=where)) from error.__cause__
         except ProtocolError as error:
-            raise error.located(address=where) from error.__cause__
+            error.located(address=redacted(url))
+            if isinstance(error, TruncatedError):
+                raise TransientError(error) from error.__cause__
+            raise
+        except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError too
+            raise _translated(error, redacted(url)) from error
 
     async def _follow(
         self, url: str, headers: dict[str, str], read: Callable[[Answer], Awaitable[T]], limits: Limits
@@ -184,6 +169,24 @@ def printable(text: str, length: int) -> str:
     text = " ".join(text.split())
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _translated(error: aiohttp.ClientError | OSError, address: str) -> Exception:
+    """What went wrong on the way, as one of our errors."""
+    reason = _reason(error)
+    match error:
+        case aiohttp.ClientPayloadError():
+            return TransientError(TruncatedError(f"the answer breaks off: {reason}", address=address))
+        case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch():
+            return SourceError(f"no trusted connection: {reason}", address=address)
+        case TimeoutError():
+            # The deadline of the whole request ends in a cancellation, so this is a connection that stalls.
+            return TransientError(SourceError("the server is silent", address=address))
+        case aiohttp.InvalidURL():
+            return SourceError("not a valid URL", address=address)
+        case aiohttp.ClientResponseError():
+            return TransientError(ProtocolError(f"the answer is no HTTP: {reason}", address=address))
+    return TransientError(SourceError(f"the connection failed: {reason}", address=address))
 
 
 def _reason(error: BaseException) -> str:

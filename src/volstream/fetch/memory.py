@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import zipfile
 import zlib
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
-from volstream.errors import DamagedError, NotDicomError, ResourceError, SourceError, UsageError, VolstreamError
+from volstream.errors import DamagedError, NotDicomError, ResourceError, SourceError, VolstreamError
 from volstream.fetch.source import Budget, Fetched
+from volstream.headers.dataset import from_dataset
 from volstream.headers.part10 import read_records
 from volstream.records import FrameRecord, Payload
 
@@ -44,8 +44,8 @@ class MemorySource:
         records: list[FrameRecord] = []
         for index, item in enumerate(self._items):
             name = f"memory:{index}"
-            data = item if isinstance(item, (bytes, bytearray, memoryview)) else encode(item)
-            new = read_records(data, address=name)
+            read = read_records if isinstance(item, (bytes, bytearray, memoryview)) else from_dataset
+            new = read(item, address=name)
             if not new:
                 self.skipped.append((name, "holds no pixel data"))
             records.extend(new)
@@ -59,18 +59,6 @@ def payload_of(record: FrameRecord) -> Payload | VolstreamError:
     if record.location is None:
         return SourceError("the frame has no data", uid=record.uid, address=record.address)
     return Payload(record.location, record.transfer_syntax)
-
-
-def encode(dataset: Any) -> bytes:
-    """A dataset as the bytes of a file, so that there is one reader of headers only."""
-    from pydicom import dcmwrite
-
-    buffer = io.BytesIO()
-    try:
-        dcmwrite(buffer, dataset, enforce_file_format=bool(getattr(dataset, "file_meta", None)))
-    except (ValueError, AttributeError, TypeError, NotImplementedError) as error:
-        raise UsageError(f"the dataset cannot be written: {error}", uid=dataset.get("SOPInstanceUID")) from error
-    return buffer.getvalue()
 
 
 def read_zip(path: str, skipped: list[tuple[str, str]]) -> list[FrameRecord]:
