@@ -211,6 +211,11 @@ class BadServer:
             return Reply(404, "Not Found", body=b"no such place")
         series = [each for each in self.instances.values() if each.series == match[2]]
         rest = match[3] or ""
+        if rest == "":
+            return Reply(
+                parts=[Part(f"application/dicom; transfer-syntax={each.syntax}", each.part10) for each in series],
+                outer="application/dicom",
+            )
         if rest == "metadata":
             return _json([each.metadata for each in series])
         if rest == "instances":

@@ -268,7 +268,9 @@ def test_connections_are_used_again_and_limited(files: list[bytes]) -> None:
     assert server.connections <= 2
 
 
-@pytest.mark.parametrize("options", [{"connections": 0}, {"attempts": 0}, {"deadline": 0}, {"stall_timeout": -1}])
+@pytest.mark.parametrize(
+    "options", [{"retrieve": "all"}, {"connections": 0}, {"attempts": 0}, {"deadline": 0}, {"stall_timeout": -1}]
+)
 def test_wrong_options(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         FetchOptions(**options)

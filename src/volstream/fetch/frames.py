@@ -6,7 +6,14 @@ import asyncio
 import re
 from collections.abc import Container
 
-from volstream.errors import DamagedError, HttpStatusError, ProtocolError, SourceError, TruncatedError
+from volstream.errors import (
+    DamagedError,
+    HttpStatusError,
+    ProtocolError,
+    SourceError,
+    TruncatedError,
+    VolstreamError,
+)
 from volstream.fetch.address import origin
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.http import Http, printable
@@ -112,11 +119,12 @@ class FrameClient:
         task = self._instance[1]
         try:
             payload = (await asyncio.shield(task)).get(record.frame)
-        except BaseException:
-            if self._instance is not None and self._instance[1] is task:
-                self._instance = None
-            if not task.done():
-                task.cancel()
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+        except VolstreamError:
+            self._instance = None
             raise
         if payload is None:
             raise SourceError(f"the instance has no frame {record.frame + 1}")
@@ -125,26 +133,42 @@ class FrameClient:
     async def _whole(self, record: FrameRecord, way: Way, final: Container[int]) -> dict[int, Payload]:
         async def read(answer: Answer) -> dict[int, Payload]:
             if not answer.media_type.name.startswith("multipart/"):
-                return payloads_of(memoryview(await answer.body()), record)
-            parts = [body async for _, body in answer.parts()]
-            if not parts:
-                raise TruncatedError("an answer without parts")
-            return payloads_of(parts[0], record)
+                body = memoryview(await answer.body())
+            else:
+                parts = [part async for _, part in answer.parts()]
+                if not parts:
+                    raise TruncatedError("an answer without parts")
+                body = parts[0]
+            found = read_records(body, address=record.address)
+            if not found or found[0].uid != record.uid:
+                raise DamagedError(f"the server sent another instance: {found[0].uid if found else 'no image'}")
+            return payloads_of(found)
 
         url = re.sub(r"/frames/\d+$", "", url_of(record)) + self._query
         size = HEADER + 2 * record.frames * record.pixel.frame_bytes
         return await self._http.get(url, read, accept=way.accept, limits=Limits(size), final=final, bulk=True)
 
 
-def payloads_of(instance: memoryview, record: FrameRecord) -> dict[int, Payload]:
-    """The frames of an instance that came as a Part 10 object, by number from 0."""
-    found = read_records(instance, address=record.address)
-    if not found or found[0].uid != record.uid:
-        uid = found[0].uid if found else "none"
-        raise DamagedError(f"the server sent another instance: {uid}", uid=record.uid)
-    return {
-        frame.frame: Payload(frame.location, frame.transfer_syntax) for frame in found if frame.location is not None
-    }
+def payloads_of(instance: list[FrameRecord]) -> dict[int, Payload]:
+    """The frames of an instance in memory, by number from 0. Raises TruncatedError if one is not all there."""
+    payloads = {}
+    for frame in instance:
+        data = frame.location
+        if not isinstance(data, (bytes, bytearray, memoryview)) or len(data) < _least(frame):
+            raise TruncatedError("the instance ends before its pixel data do", uid=frame.uid)
+        payloads[frame.frame] = Payload(data, frame.transfer_syntax)
+    return payloads
+
+
+def _least(frame: FrameRecord) -> int:
+    """Bytes that a frame has at least; packed bits do not end at bytes."""
+    raw = _is_raw(frame.transfer_syntax) and frame.pixel.bits_allocated > 1
+    return frame.pixel.frame_bytes if raw else 1
+
+
+def _is_raw(transfer_syntax: str) -> bool:
+    syntax = SYNTAXES.get(transfer_syntax)
+    return syntax is not None and syntax.codec.startswith("raw") and not syntax.encapsulated
 
 
 def url_of(record: FrameRecord) -> str:
@@ -153,10 +177,9 @@ def url_of(record: FrameRecord) -> str:
 
 def _limits(records: list[FrameRecord]) -> Limits:
     size = records[0].pixel.frame_bytes
-    syntax = SYNTAXES.get(records[0].transfer_syntax)
     # What is stored uncompressed has its exact size (and some room to notice a missing boundary); what may be
     # compressed can be larger than its pixels.
-    part = size + 256 if syntax and syntax.codec.startswith("raw") and not syntax.encapsulated else 2 * size + (1 << 20)
+    part = size + 256 if _is_raw(records[0].transfer_syntax) else 2 * size + (1 << 20)
     count = len(records)
     return Limits(count * part + FRAMING + 1024 * count, part=part, parts=count, expected=size)
 

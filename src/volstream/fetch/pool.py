@@ -1,9 +1,9 @@
-"""Several requests at once, their results in one stream."""
+"""Several jobs at once, their results in one stream."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from volstream.fetch.source import Fetched
@@ -33,32 +33,29 @@ class Wanted:
         return taken
 
 
-async def run_pool(
-    wanted: Wanted, work: Callable[[FrameRecord, Put], Awaitable[None]], connections: int
-) -> AsyncGenerator[Fetched, None]:
-    """Run `work` for each wanted record, `connections` at a time; it puts what it got, errors included.
+async def run_jobs(jobs: Sequence[Callable[[Put], Awaitable[None]]]) -> AsyncGenerator[Fetched, None]:
+    """Run all jobs at once and yield what they put. A job puts errors of frames as results; what it raises is a defect.
 
     Closing the generator cancels what is under way and waits until it is gone.
     """
     results: asyncio.Queue[Fetched | asyncio.Task[None]] = asyncio.Queue()
 
-    async def worker() -> None:
-        while (record := wanted.take()) is not None:
-            await work(record, results.put_nowait)
+    async def run(job: Callable[[Put], Awaitable[None]]) -> None:
+        await job(results.put_nowait)
 
-    workers = [asyncio.create_task(worker()) for _ in range(connections)]
-    for task in workers:
+    tasks = [asyncio.create_task(run(job)) for job in jobs]
+    for task in tasks:
         task.add_done_callback(results.put_nowait)
-    running = len(workers)
+    running = len(tasks)
     try:
         while running:
             result = await results.get()
             if isinstance(result, asyncio.Task):
-                result.result()  # only a defect raises here
+                result.result()
                 running -= 1
             else:
                 yield result
     finally:
-        for task in workers:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator
 from urllib.parse import urlsplit, urlunsplit
@@ -12,7 +13,8 @@ from volstream.fetch.frames import FrameClient, url_of
 from volstream.fetch.http import Http
 from volstream.fetch.metadata import read_series
 from volstream.fetch.options import FetchOptions
-from volstream.fetch.pool import Put, Wanted, run_pool
+from volstream.fetch.pool import Put, Wanted, run_jobs
+from volstream.fetch.series import stream_series
 from volstream.fetch.source import Budget, Fetched
 from volstream.records import FrameRecord
 
@@ -31,6 +33,7 @@ class WadoSource:
         self._query = urlsplit(series[0]).query
         self._frames = frames
         self._connections = options.connections
+        self._retrieve = options.retrieve
         self._http = Http(options, basic=without_user(series[0])[1])
         self._client = FrameClient(self._http, self._query)
 
@@ -72,15 +75,30 @@ class WadoSource:
         return records
 
     def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
+        if self._retrieve == "series":
+            return run_jobs([lambda put: self._by_series(list(wanted), budget, put)])
         queue = Wanted(wanted)
+        return run_jobs([lambda put: self._by_frames(queue, budget, put)] * self._connections)
 
-        async def work(record: FrameRecord, put: Put) -> None:
+    async def _by_frames(self, queue: Wanted, budget: Budget, put: Put) -> None:
+        while (record := queue.take()) is not None:
             batch = [record, *queue.take_same(record, self._client.batch_size(record) - 1)]
             # One lease for all of a batch: waiting for a second one while holding the first could last for ever.
             await budget.acquire(record, sum(each.pixel.frame_bytes for each in batch))
             await self._fetch(batch, put)
 
-        return run_pool(queue, work, self._connections)
+    async def _by_series(self, records: list[FrameRecord], budget: Budget, put: Put) -> None:
+        by_series: dict[str, list[FrameRecord]] = {}
+        for record in records:
+            by_series.setdefault(url_of(record).rpartition("/instances/")[0], []).append(record)
+        query = f"?{self._query}" if self._query else ""
+        missing: list[FrameRecord] = []
+        for series, some in by_series.items():
+            missing += await stream_series(self._http, series + query, some, budget, put)
+        queue = Wanted(iter(missing))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._connections):
+                group.create_task(self._by_frames(queue, budget, put))
 
     async def close(self) -> None:
         await self._http.close()

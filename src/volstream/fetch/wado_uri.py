@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
+from copy import copy
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 from volstream.errors import DamagedError, NotDicomError, ProtocolError, SourceError, UsageError, VolstreamError
 from volstream.fetch.address import origin, redacted, without_user
 from volstream.fetch.answer import Answer, Limits
+from volstream.fetch.frames import payloads_of
 from volstream.fetch.http import Http, printable
 from volstream.fetch.options import FetchOptions
-from volstream.fetch.pool import Put, Wanted, run_pool
+from volstream.fetch.pool import Put, Wanted, run_jobs
 from volstream.fetch.source import Budget, Fetched
 from volstream.headers.part10 import read_records
 from volstream.records import FrameRecord, Payload
@@ -76,26 +78,26 @@ class WadoUriSource:
     def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
         queue = Wanted(wanted)
 
-        async def work(record: FrameRecord, put: Put) -> None:
-            if record.location is not None:
-                put((record, Payload(record.location, record.transfer_syntax)))
-                return
-            batch = [record, *queue.take_same(record, record.frames - 1)]
-            await budget.acquire(record, sum(each.pixel.frame_bytes for each in batch))
-            try:
-                found = {each.frame: each for each in await self._object(self._urls[record.uid])}
-            except VolstreamError as error:
-                for each in batch:
-                    put((each, error.located(uid=record.uid)))
-                return
-            for each in batch:
-                frame = found.get(each.frame)
-                if frame is None or frame.location is None or frame.uid != each.uid:
-                    put((each, DamagedError("the object has changed", uid=each.uid, address=self.address)))
+        async def work(put: Put) -> None:
+            while (record := queue.take()) is not None:
+                if record.location is not None:
+                    put((record, Payload(record.location, record.transfer_syntax)))
                 else:
-                    put((each, Payload(frame.location, frame.transfer_syntax)))
+                    await self._fetch([record, *queue.take_same(record, record.frames - 1)], budget, put)
 
-        return run_pool(queue, work, self._connections)
+        return run_jobs([work] * self._connections)
+
+    async def _fetch(self, batch: list[FrameRecord], budget: Budget, put: Put) -> None:
+        await budget.acquire(batch[0], sum(each.pixel.frame_bytes for each in batch))
+        try:
+            payloads = payloads_of(await self._object(self._urls[batch[0].uid]))
+        except VolstreamError as error:
+            for record in batch:
+                put((record, copy(error).located(uid=record.uid, address=self.address)))
+            return
+        for record in batch:
+            gone = SourceError("the object has this frame no longer", uid=record.uid, address=self.address)
+            put((record, payloads.get(record.frame, gone)))
 
     async def close(self) -> None:
         await self._http.close()
