@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,6 +116,19 @@ def test_a_child_that_takes_too_long_is_killed(segment: Make, monkeypatch: pytes
     volume = segment(plan_of(1))
     with pytest.raises(DecoderCrashedError, match="more than"):
         ChildPool().run(volume.name, task_of(job(0), volume.slice_bytes, "int16"))
+
+
+def test_an_idle_child_does_not_keep_a_volume_in_memory(segment: Make) -> None:
+    volume = segment(plan_of(1))
+    run(volume, [job(0)], executor="processes", count=1)
+    (child,) = pool._idle
+    maps = Path(f"/proc/{child.pid}/maps")
+    if not maps.exists():
+        pytest.skip("no /proc to look into")
+    end = time.monotonic() + 10
+    while volume.name.strip("/") in maps.read_text():
+        assert time.monotonic() < end, "still mapped"
+        time.sleep(0.01)
 
 
 def test_wrong_use_is_refused(segment: Make) -> None:

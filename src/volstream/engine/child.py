@@ -77,6 +77,11 @@ class Child:
             return answer[1], answer[2]
         raise getattr(errors, answer[1])(answer[2])
 
+    def forget(self) -> None:
+        """Have it unmap its segment: the memory of a volume that is closed must not wait for the next load."""
+        with contextlib.suppress(OSError):
+            self._connection.send_bytes(marshal.dumps(None))
+
     def kill(self) -> None:
         """End the process, whatever it is doing, and wait for it."""
         self._connection.close()
@@ -97,7 +102,11 @@ def serve(descriptor: int) -> None:
     segments = _Segments()
     with contextlib.suppress(EOFError, OSError):
         while True:
-            name, spec, data, *rest = marshal.loads(connection.recv_bytes())
+            message = marshal.loads(connection.recv_bytes())
+            if message is None:
+                segments.forget()
+                continue
+            name, spec, data, *rest = message
             if data is None:
                 data = connection.recv_bytes()
             connection.send_bytes(marshal.dumps(_answer(segments, name, Task(spec, data, *rest))))
@@ -119,16 +128,17 @@ class _Segments:
     """The segment this child writes to; loads follow each other, so only the latest is kept attached."""
 
     def __init__(self) -> None:
-        self._name = ""
         self._segment: Any = None
 
     def voxels(self, name: str) -> Any:
-        if name != self._name:
+        if self._segment is None or self._segment.name != name:
             from ..store.segment import Segment
 
-            if self._segment is not None:
-                self._segment.close()
-                self._segment = None
+            self.forget()
             self._segment = Segment.attach(name, writable=True)
-            self._name = name
         return self._segment.voxels
+
+    def forget(self) -> None:
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None

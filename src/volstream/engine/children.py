@@ -36,6 +36,12 @@ class ChildPool:
             return result
         raise AssertionError("unreachable")
 
+    def forget(self) -> None:
+        """A load has ended: idle children let go of its segment."""
+        with self._lock:
+            for child in self._idle:
+                child.forget()
+
     def close(self) -> None:
         """End all idle children; the next use starts new ones."""
         with self._lock:

@@ -12,7 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import DamagedError, UnsupportedError, UsageError, VolstreamError
+from ..errors import DamagedError, ResourceError, UnsupportedError, UsageError, VolstreamError
+from .children import pool
 from .decode import Job, decode_native, task_of
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Workers:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
+        pool.forget()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -92,8 +94,6 @@ class Workers:
         except VolstreamError as error:
             failure = error
         except MemoryError:
-            from ..errors import ResourceError
-
             failure = ResourceError("out of memory while decoding")
         except Exception as error:
             failure = DamagedError(f"{type(error).__name__} while decoding: {error}")
@@ -101,6 +101,4 @@ class Workers:
         return failure.located(uid=job.record.uid, index=job.index, address=job.record.address)
 
     def _decode_in_child(self, job: Job) -> tuple[float, float]:
-        from .children import pool
-
         return pool.run(self._segment.name, task_of(job, self._segment.slice_bytes, self._dtype))
