@@ -8,10 +8,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from lossless_encoder import encode
-from single_frames import spec_of
 
 from volstream import _native
+
+from .lossless_encoder import encode
+from .single_frames import spec_of
 
 
 def test_another_thread_runs_during_a_decode() -> None:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lossless_encoder import encode
-from single_frames import decoded, spec_of
 
 from volstream import _native
 from volstream.errors import DamagedError, UnsupportedError, VolstreamError
+
+from .lossless_encoder import encode
+from .single_frames import decoded, spec_of
 
 COLOUR = {"photometric": "RGB", "samples_per_pixel": 3}
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from single_frames import decoded, spec_of
 
 from volstream import _native
 from volstream.errors import DamagedError, UnsupportedError, UsageError, ValueRangeError
+
+from .single_frames import decoded, spec_of
 
 DTYPES = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64"]
 SLOPES = [1.0, 1.0, -1.0, 2.0, 0.5, 0.37, -3.25, 0.0, 1e-7]

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.pixels.processing import convert_color_space
-from single_frames import decoded, spec_of
 
 from volstream import _native
 from volstream.errors import DamagedError, SourceError, UnsupportedError, UsageError
+
+from .single_frames import decoded, spec_of
 
 RNG = np.random.default_rng(7)
 

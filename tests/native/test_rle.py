@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.pixels.processing import convert_color_space
-from single_frames import decoded, spec_of
 
 from volstream.errors import DamagedError, UnsupportedError
+
+from .single_frames import decoded, spec_of
 
 
 def pack(data: bytes, rng: np.random.Generator) -> bytes:
