@@ -20,7 +20,7 @@ PACKAGE = ROOT / "src" / "volstream"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 BASE = {"errors", "records", "syntaxes"}
-CORE = BASE | {"_native", "headers", "plan", "fetch.multipart", "store", "fetch", "engine"}
+CORE = BASE | {"_native", "headers", "plan", "store", "fetch", "engine"}
 API = CORE | {"decoders", "loop", "session", "api"}
 
 #: What each room may import from the package besides itself: the order in which data walks through the house.
@@ -31,9 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_native": {"errors"},
     "headers": BASE | {"_native"},
     "plan": BASE,
-    "fetch.multipart": BASE | {"_native"},
     "store": BASE | {"_native", "plan"},
-    "fetch": BASE | {"_native", "headers", "fetch.multipart"},
+    "fetch": BASE | {"_native", "headers"},
     "engine": CORE,
     "decoders": BASE | {"_native", "engine"},
     "loop": set(),
@@ -61,7 +60,7 @@ def name_of(path: Path) -> str:
 
 
 def room_of(module: str) -> str:
-    return "fetch.multipart" if module.startswith("fetch.multipart") else module.partition(".")[0]
+    return module.partition(".")[0]
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -45,7 +45,7 @@ class Source(Protocol):
 
 
 def open_source(spec: Any, options: FetchOptions | None = None) -> Source:
-    """The source that `spec` names; see `SCHEMES` and design.md for what is understood. No I/O but `stat`."""
+    """The source that `spec` names; `SCHEMES` has what is understood. No I/O but `stat`."""
     options = options or FetchOptions()
     if isinstance(spec, str):
         scheme = _scheme(spec)
