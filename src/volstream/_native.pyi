@@ -93,7 +93,10 @@ class HeaderTags:
     def __init__(self, tags: Mapping[str, tuple[int, str]]) -> None: ...
 
 class Header:
-    """A Part 10 header up to the pixel data. If not `is_dicom`, nothing else is set; if `is_deflated`, only what comes before the data set."""
+    """A Part 10 header up to the pixel data.
+
+    If not `is_dicom`, nothing else is set; if `is_deflated`, only what comes before the data set.
+    """
 
     #: keyword -> int, float or a tuple of them (binary numbers), bytes (texts, tables), list of dict (sequences).
     attributes: dict[str, Any]

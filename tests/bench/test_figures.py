@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 import run
 from figures import FIGURES
 

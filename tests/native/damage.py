@@ -1,4 +1,4 @@
-"""Decodes one codestream damaged in every way, in a process that may die of it: `python -m native.damage CASE PROGRESS`.
+"""Decodes one codestream damaged in every way, in a process that may die: `python -m native.damage CASE PROGRESS`.
 
 Writes the number of the attempt under way to the file PROGRESS, and one JSON object to stdout at the end.
 """
