@@ -109,6 +109,9 @@ def write_series(
             instance.save(files[0], image, frames, transfer_syntax)
         else:
             meanings = tuple(pool.map(write, range(slices)))
+    tolerance = row.tolerance * max(values.slope for values in meanings)
+    if tolerance:  # and what float32 rounds away on both sides
+        tolerance += 2 * float(np.spacing(np.float32(array.max())))
     return Truth(
         folder=folder,
         array=array,
@@ -119,7 +122,7 @@ def write_series(
         files=tuple(files),
         transfer_syntax=transfer_syntax,
         units="BQML" if kind == "pet" else "HU",
-        tolerance=row.tolerance * max(values.slope for values in meanings),
+        tolerance=tolerance,
         suv_factor=instance.suv_factor() if kind == "pet" else None,
     )
 
