@@ -8,6 +8,9 @@ include(ExternalProject)
 if(POLICY CMP0135)
   cmake_policy(SET CMP0135 NEW) # extracted files carry the time of extraction
 endif()
+if(POLICY CMP0174)
+  cmake_policy(SET CMP0174 NEW) # an empty argument is an empty argument
+endif()
 
 function(volstream_bundle key name)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "URL;SHA256;ARCHIVE;MSVC_ARCHIVE;INCLUDE_SUFFIX" "OPTIONS")

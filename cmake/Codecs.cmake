@@ -16,7 +16,7 @@ function(volstream_codec key name floor)
     "HEADER;INCLUDE_SUFFIX;LIBRARY;VERSION_HEADER;VERSION_PATTERN;VERSION;URL;SHA256;ARCHIVE;MSVC_ARCHIVE" "DEFINITIONS;OPTIONS")
   set(VOLSTREAM_${key} "" CACHE STRING "Overrides VOLSTREAM_CODECS for ${name}")
   set(choice ${VOLSTREAM_CODECS})
-  if(VOLSTREAM_${key})
+  if(NOT VOLSTREAM_${key} STREQUAL "") # "off" is a value, not a truth
     set(choice ${VOLSTREAM_${key}})
   endif()
   if(NOT choice MATCHES "^(auto|system|bundled|off)$")
