@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -195,6 +196,32 @@ def test_html_page_is_no_metadata(files: list[bytes]) -> None:
 def test_metadata_that_are_none(files: list[bytes], body: bytes) -> None:
     with pytest.raises(ProtocolError):
         fetch(files, lambda s: s.misbehave(bad.changed(body=body), path="/metadata"))
+
+
+def test_metadata_of_one_instance_refused(files: list[bytes]) -> None:
+    def misbehave(server: BadServer) -> None:
+        server.misbehave(bad.status(404), path="series/[^/]*/metadata")
+        server.misbehave(bad.status(403), path=f"{list(server.instances)[1]}/metadata")
+
+    with pytest.raises(HttpStatusError) as caught:
+        fetch(files, misbehave)
+    assert caught.value.status == 403
+
+
+def test_lossless_codestream_without_any_label(tmp_path: Path) -> None:
+    files = make_files(tmp_path, syntax=HTJ2K_LOSSLESS)
+
+    def no_label(request: Request, reply: Reply) -> None:
+        metadata = json.loads(reply.body)
+        for instance in metadata:
+            del instance["00083002"]
+        reply.body = json.dumps(metadata).encode()
+
+    def misbehave(server: BadServer) -> None:
+        server.misbehave(no_label, path="/metadata")
+        server.misbehave(bad.part_headers(content_type=f"application/octet-stream; transfer-syntax={EXPLICIT}"))
+
+    assert got(fetch(files, misbehave)[0]) == frames_of(files)
 
 
 def test_empty_series(files: list[bytes]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from typing import Any
 
 from volstream.errors import HttpStatusError, ProtocolError, SourceError
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.http import Http, printable
+from volstream.fetch.pool import all_of
 from volstream.headers.dicomjson import parse_json, records_from_json
 from volstream.records import FrameRecord
 
@@ -30,22 +32,12 @@ async def read_series(http: Http, series: str, query: str = "") -> list[FrameRec
         uids = await _instance_uids(http, series, query)
         if not uids:
             raise
-        instances = await _instance_metadata(http, [f"{series}/instances/{uid}/metadata{suffix}" for uid in uids])
+        urls = [f"{series}/instances/{uid}/metadata{suffix}" for uid in uids]
+        answers = await all_of([partial(_get_json, http, url) for url in urls], PARALLEL)
+        instances = [instance for answer in answers for instance in answer]
     if not instances:
         raise SourceError("the series is empty", address=series)
     return await asyncio.to_thread(records_from_json, instances, series)
-
-
-async def _instance_metadata(http: Http, urls: list[str]) -> list[dict[str, Any]]:
-    slots = asyncio.Semaphore(PARALLEL)
-
-    async def get(url: str) -> list[dict[str, Any]]:
-        async with slots:
-            return await _get_json(http, url)
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(get(url)) for url in urls]
-    return [instance for task in tasks for instance in task.result()]
 
 
 async def _instance_uids(http: Http, series: str, query: str) -> list[str]:

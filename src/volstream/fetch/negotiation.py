@@ -23,6 +23,7 @@ from volstream.syntaxes import (
     JPEG_BASELINE,
     JPEG_LOSSLESS_SV1,
     JPEG_LS,
+    JPEG_LS_NEAR,
     JPEG_XL,
     RLE,
     SYNTAXES,
@@ -66,13 +67,13 @@ MEDIA_SYNTAXES = {
     "image/jxl": JPEG_XL,
 }
 
-#: A syntax for each codec that has a signature, for streams that come without a credible label.
+#: For each codec with a signature the syntax of lossless and of lossy streams, where no label can be believed.
 CODEC_SYNTAXES = {
-    "jpeg": JPEG_BASELINE,
-    "jpeg-lossless": JPEG_LOSSLESS_SV1,
-    "jpeg-ls": JPEG_LS,
-    "jpeg-2000": JPEG_2000,
-    "htj2k": HTJ2K,
+    "jpeg": (JPEG_BASELINE, JPEG_BASELINE),
+    "jpeg-lossless": (JPEG_LOSSLESS_SV1, JPEG_LOSSLESS_SV1),
+    "jpeg-ls": (JPEG_LS, JPEG_LS_NEAR),
+    "jpeg-2000": (JPEG_2000_LOSSLESS, JPEG_2000),
+    "htj2k": (HTJ2K_LOSSLESS, HTJ2K),
 }
 
 
@@ -104,7 +105,7 @@ def syntax_of(record: FrameRecord, body: memoryview | bytearray, *labels: MediaT
         for syntax in (label, record.transfer_syntax):
             if syntax in SYNTAXES and SYNTAXES[syntax].codec == codec:
                 return syntax
-        return CODEC_SYNTAXES[codec]
+        return CODEC_SYNTAXES[codec][bool(stream["is_lossy"])]
     if raw and len(body) != size:
         raise (TruncatedError if len(body) < size else ProtocolError)(f"{len(body)} bytes for a frame of {size}")
     if not raw and SYNTAXES[label].codec in CODEC_SYNTAXES and size <= len(body) <= size + 1:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias, TypeVar
 
 from volstream.fetch.source import Fetched
 from volstream.records import FrameRecord
 
+T = TypeVar("T")
 Put: TypeAlias = Callable[[Fetched], None]
 
 
@@ -31,6 +32,23 @@ class Wanted:
                 break
             taken.append(record)
         return taken
+
+
+async def all_of(calls: Iterable[Callable[[], Awaitable[T]]], limit: int) -> list[T]:
+    """The results of all calls, `limit` at a time; the first error ends them all."""
+    slots = asyncio.Semaphore(limit)
+
+    async def run(call: Callable[[], Awaitable[T]]) -> T:
+        async with slots:
+            return await call()
+
+    tasks = [asyncio.create_task(run(call)) for call in calls]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def run_jobs(jobs: Sequence[Callable[[Put], Awaitable[None]]]) -> AsyncGenerator[Fetched, None]:

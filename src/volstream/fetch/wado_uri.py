@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 from volstream.errors import DamagedError, NotDicomError, ProtocolError, SourceError, UsageError, VolstreamError
@@ -14,7 +14,7 @@ from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.frames import payloads_of
 from volstream.fetch.http import Http, printable
 from volstream.fetch.options import FetchOptions
-from volstream.fetch.pool import Put, Wanted, run_jobs
+from volstream.fetch.pool import Put, Wanted, all_of, run_jobs
 from volstream.fetch.source import Budget, Fetched
 from volstream.headers.part10 import read_records
 from volstream.records import FrameRecord, Payload
@@ -58,19 +58,12 @@ class WadoUriSource:
     async def records(self) -> list[FrameRecord]:
         self._urls.clear()
         self._kept = 0
-        slots = asyncio.Semaphore(self._connections)
 
         async def read(url: str) -> list[FrameRecord]:
-            async with slots:
-                return self._keep(url, await self._object(url))
+            return self._keep(url, await self._object(url))
 
-        tasks = [asyncio.create_task(read(url)) for url in self._objects]
-        try:
-            found = [record for records in await asyncio.gather(*tasks) for record in records]
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        objects = await all_of([partial(read, url) for url in self._objects], self._connections)
+        found = [record for records in objects for record in records]
         if not found:
             raise SourceError("none of the objects holds pixel data", address=self.address)
         return found
