@@ -4,8 +4,7 @@
 #include "raw.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
+#include <cstdio>
 #include <exception>
 #include <limits>
 #include <new>
@@ -32,7 +31,7 @@ vs_status guarded(const vs_frame *frame, const vs_target *target, vs_result *res
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     *result = vs_result{nan, nan, {}};
     const auto report = [result](vs_status status, const char *why) {
-        std::strncpy(result->message, why, sizeof result->message - 1);
+        std::snprintf(result->message, sizeof result->message, "%s", why);
         return status;
     };
     try {
