@@ -129,6 +129,12 @@ def test_no_file_is_longer_than_400_lines() -> None:
     assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
+def test_every_room_of_the_tests_is_a_package() -> None:
+    """Else files of one name collide; helpers beside a test are imported as `from .helper import ...`."""
+    rooms = {path.parent for path in (ROOT / "tests").rglob("test_*.py")} - {ROOT / "tests"}
+    assert [str(room.relative_to(ROOT)) for room in sorted(rooms) if not (room / "__init__.py").is_file()] == []
+
+
 def test_importing_the_package_is_cheap() -> None:
     """Neither the import nor reaching for every public name pulls in what only some sources and outputs need."""
     code = "import sys, volstream; [getattr(volstream, name) for name in volstream.__all__]; print(*sys.modules)"

@@ -12,11 +12,12 @@ import pytest
 
 import faults as bad
 from badserver import BadServer, Instance, Part, Reply, Request
-from conftest import Leases, collect, fetch, frames_of, got, make_files, run
 from volstream.errors import HttpStatusError, ProtocolError, SourceError, TruncatedError, UsageError
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.source import open_source
 from volstream.syntaxes import EXPLICIT, HTJ2K_LOSSLESS, JPEG_LS, RLE
+
+from .conftest import Leases, collect, fetch, frames_of, got, make_files, run
 
 
 def test_plain_series(files: list[bytes]) -> None:

@@ -10,7 +10,6 @@ import zlib
 from pathlib import Path
 
 import pytest
-from header_factory import ct, encoded
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
@@ -25,6 +24,8 @@ from pydicom.uid import (
 
 from volstream.errors import DamagedError, NotDicomError, ResourceError, UnsupportedError, VolstreamError
 from volstream.headers.part10 import read_records
+
+from .header_factory import ct, encoded
 
 
 def nested() -> Dataset:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from header_factory import ct, encoded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
@@ -24,6 +23,8 @@ from volstream.headers.dicomjson import parse_json, records_from_json
 from volstream.headers.part10 import read_records
 from volstream.records import FrameRecord
 from volstream.syntaxes import BIG_ENDIAN, EXPLICIT, IMPLICIT
+
+from .header_factory import ct, encoded
 
 SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
 

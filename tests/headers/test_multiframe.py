@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from header_factory import ct, encoded
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from volstream.errors import DamagedError
 from volstream.headers.part10 import read_records
 from volstream.records import FrameRecord
+
+from .header_factory import ct, encoded
 
 
 def item(**attributes: object) -> Dataset:

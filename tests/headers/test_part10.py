@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from header_factory import ct, encoded
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from volstream.errors import DamagedError, SourceError
 from volstream.headers.part10 import read_records
+
+from .header_factory import ct, encoded
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])

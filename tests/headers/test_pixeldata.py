@@ -6,7 +6,6 @@ import struct
 from pathlib import Path
 
 import pytest
-from header_factory import ct, encoded
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.encaps import encapsulate, encapsulate_extended
@@ -14,6 +13,8 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from volstream.errors import DamagedError
 from volstream.headers.part10 import read_records
+
+from .header_factory import ct, encoded
 
 SOC = b"\xff\x4f\xff\x51"
 

@@ -6,7 +6,6 @@ import struct
 
 import numpy as np
 import pytest
-from header_factory import ct, encoded
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
@@ -18,6 +17,8 @@ from volstream.errors import DamagedError
 from volstream.headers.part10 import read_records
 from volstream.headers.tables import palette
 from volstream.records import LookupTable
+
+from .header_factory import ct, encoded
 
 COLORS = ("Red", "Green", "Blue")
 
