@@ -19,7 +19,7 @@
 
 #define VS_TEXT(x) #x
 #define VS_VERSION(major, minor, patch) VS_TEXT(major) "." VS_TEXT(minor) "." VS_TEXT(patch)
-#define VS_OJPH_AT_LEAST(major, minor) \
+#define VS_OJPH_AT_LEAST(major, minor)                                                                                 \
     (OPENJPH_VERSION_MAJOR > (major) || (OPENJPH_VERSION_MAJOR == (major) && OPENJPH_VERSION_MINOR >= (minor)))
 
 namespace vs {
@@ -46,7 +46,8 @@ thread_local Decoder decoder;
 
 // The reversible transform of damaged, cut or reduced data can leave the range that the precision allows.
 template <class T> void narrow(const ojph::si32 *from, uint32_t count, int32_t low, int32_t high, T *to) {
-    for (uint32_t x = 0; x < count; ++x) to[x] = T(std::min(std::max(int32_t(from[x]), low), high));
+    for (uint32_t x = 0; x < count; ++x)
+        to[x] = T(std::min(std::max(int32_t(from[x]), low), high));
 }
 
 Plane narrow_row(const ojph::si32 *from, uint32_t count, const J2kHeader &header, void *to) {
@@ -57,9 +58,11 @@ Plane narrow_row(const ojph::si32 *from, uint32_t count, const J2kHeader &header
         narrow(from, count, low, high, row);
         return {row, type, 1};
     };
-    if (bits > 16) return as(static_cast<int32_t *>(to), Sample::i32);
+    if (bits > 16)
+        return as(static_cast<int32_t *>(to), Sample::i32);
     if (bits > 8)
-        return header.is_signed ? as(static_cast<int16_t *>(to), Sample::i16) : as(static_cast<uint16_t *>(to), Sample::u16);
+        return header.is_signed ? as(static_cast<int16_t *>(to), Sample::i16)
+                                : as(static_cast<uint16_t *>(to), Sample::u16);
     return header.is_signed ? as(static_cast<int8_t *>(to), Sample::i8) : as(static_cast<uint8_t *>(to), Sample::u8);
 }
 
@@ -71,22 +74,26 @@ void pull_rows(ojph::codestream &stream, const J2kHeader &header, const Encoded 
         for (uint32_t i = 0; i < header.components; ++i) {
             ojph::ui32 component = 0;
             const ojph::line_buf *line = stream.pull(component);
-            if (!line || component != i || line->size < encoded.columns) fail(VS_CORRUPT, "OpenJPH gave no row %u", y);
+            if (!line || component != i || line->size < encoded.columns)
+                fail(VS_CORRUPT, "OpenJPH gave no row %u", y);
             planes[i] = narrow_row(line->i32, encoded.columns, header, decoder.rows.data() + i * row_bytes);
         }
         sink.row(y, planes);
     }
 }
 
-void decode_openjph(const J2kHeader &header, const Encoded &encoded, Sink &sink) {
+// False, before any row is given, if the stream has marker segments that OpenJPH would ignore.
+bool decode_openjph(const J2kHeader &header, const Encoded &encoded, Sink &sink) {
     OpenjphMessages &messages = openjph_messages();
     messages = OpenjphMessages{};
     ojph::mem_infile file;
     ojph::codestream &stream = decoder.fresh();
-    if (encoded.frame.allow_truncated) stream.enable_resilience();
+    if (encoded.frame.allow_truncated)
+        stream.enable_resilience();
     file.open(header.data, header.size);
     stream.read_headers(&file);
-    if (messages.warned) fail(VS_UNSUPPORTED, "OpenJPH: %s", messages.text); // of marker segments that it would ignore
+    if (messages.warned)
+        return false;
     stream.restrict_input_resolution(encoded.frame.reduce, encoded.frame.reduce);
     stream.set_planar(false);
     ojph::param_siz size = stream.access_siz();
@@ -97,27 +104,25 @@ void decode_openjph(const J2kHeader &header, const Encoded &encoded, Sink &sink)
     stream.create();
     pull_rows(stream, header, encoded, sink);
     stream.close();
-    if (messages.warned && !encoded.frame.allow_truncated) fail(VS_CORRUPT, "OpenJPH: %s", messages.text);
+    if (messages.warned && !encoded.frame.allow_truncated)
+        fail(VS_CORRUPT, "OpenJPH: %s", messages.text);
+    return true;
 }
 
-// OpenJPH reads neither the older block coder nor several quality layers. Old versions (0.9 for one; 0.26 does not) give
-// wrong samples where a tile is halved on after it has come down to one sample.
+// OpenJPH reads neither the older block coder nor several quality layers. Old versions (0.9 for one; 0.26 does not)
+// give wrong samples where a tile is halved on after it has come down to one sample.
 bool is_for_openjph(const J2kHeader &header) {
-    if (!header.high_throughput || header.layers != 1) return false;
-    if (VS_OJPH_AT_LEAST(0, 26) || header.levels == 0) return true;
-    return header.tiles == 1 && uint64_t(std::max(header.rows, header.columns)) << 1 > uint64_t(1) << std::min<int>(header.levels, 33);
+    if (!header.high_throughput || header.layers != 1)
+        return false;
+    if (VS_OJPH_AT_LEAST(0, 26) || header.levels == 0)
+        return true;
+    return header.tiles == 1 &&
+           uint64_t(std::max(header.rows, header.columns)) << 1 > uint64_t(1) << std::min<int>(header.levels, 33);
 }
 
-void decode(const Encoded &encoded, Sink &sink) {
-    const J2kHeader header = check_j2k(encoded);
-    if (!is_for_openjph(header)) {
-        if (!jpeg_2000_codec.decode) fail(VS_UNSUPPORTED, "needs OpenJPEG, which is not built in");
-        return jpeg_2000_codec.decode(encoded, sink);
-    }
-    if (header.components > 4 || header.precision > 31)
-        fail(VS_UNSUPPORTED, "%u components of %d bits", header.components, header.precision);
+bool try_openjph(const J2kHeader &header, const Encoded &encoded, Sink &sink) {
     try {
-        decode_openjph(header, encoded, sink);
+        return decode_openjph(header, encoded, sink);
     } catch (const Error &) {
         decoder.stream.reset();
         throw;
@@ -131,12 +136,24 @@ void decode(const Encoded &encoded, Sink &sink) {
     }
 }
 
+void decode(const Encoded &encoded, Sink &sink) {
+    const J2kHeader header = check_j2k(encoded);
+    if (header.components > 4 || header.precision > 31)
+        fail(VS_UNSUPPORTED, "%u components of %d bits", header.components, header.precision);
+    if (is_for_openjph(header) && try_openjph(header, encoded, sink))
+        return;
+    if (!jpeg_2000_codec.decode)
+        fail(VS_UNSUPPORTED, "needs OpenJPEG, which is not built in");
+    jpeg_2000_codec.decode(encoded, sink);
+}
+
 } // namespace
 
-const Codec htj2k_codec = {
-    {"htj2k", "OpenJPH", VS_VERSION(OPENJPH_VERSION_MAJOR, OPENJPH_VERSION_MINOR, OPENJPH_VERSION_PATCH), "0.31",
-     VOLSTREAM_OPENJPH, 31},
-    decode, probe_j2k};
+const Codec htj2k_codec = {{"htj2k", "OpenJPH",
+                            VS_VERSION(OPENJPH_VERSION_MAJOR, OPENJPH_VERSION_MINOR, OPENJPH_VERSION_PATCH), "0.31",
+                            VOLSTREAM_OPENJPH, 31},
+                           decode,
+                           probe_j2k};
 
 } // namespace vs
 

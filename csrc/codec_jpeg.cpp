@@ -10,7 +10,8 @@ bool is_dct(const JpegHeader &header) { return header.frame_kind >= 0xC0 && head
 
 bool probe(const uint8_t *data, size_t size, vs_codestream &out) {
     JpegHeader header;
-    if (!read_jpeg_header(data, size, header) || !is_dct(header)) return false;
+    if (!read_jpeg_header(data, size, header) || !is_dct(header))
+        return false;
     out = vs_codestream{};
     out.codec = VS_CODEC_JPEG;
     out.rows = header.rows;
@@ -96,7 +97,8 @@ boolean on_empty(j_decompress_ptr jpeg) {
 }
 
 void on_skip(j_decompress_ptr jpeg, long count) {
-    if (count <= 0) return;
+    if (count <= 0)
+        return;
     if (size_t(count) > jpeg->src->bytes_in_buffer) {
         std::strcpy(state_of(jpeg).message, "the stream ends within a marker");
         leave(state_of(jpeg), VS_TRUNCATED);
@@ -106,13 +108,15 @@ void on_skip(j_decompress_ptr jpeg, long count) {
 }
 
 void on_progress(j_common_ptr jpeg) {
-    if (reinterpret_cast<j_decompress_ptr>(jpeg)->input_scan_number <= max_scans) return;
+    if (reinterpret_cast<j_decompress_ptr>(jpeg)->input_scan_number <= max_scans)
+        return;
     std::snprintf(state_of(jpeg).message, JMSG_LENGTH_MAX, "more than %d scans", max_scans);
     leave(state_of(jpeg), VS_CORRUPT);
 }
 
 template <class Step> bool attempt(State &state, Step step) {
-    if (setjmp(state.jump) != 0) return false;
+    if (setjmp(state.jump) != 0)
+        return false;
     step(state);
     return true;
 }
@@ -123,14 +127,16 @@ struct Decoder {
     std::vector<uint8_t> row;
 
     ~Decoder() {
-        if (state.created) jpeg_destroy_decompress(&state.jpeg);
+        if (state.created)
+            jpeg_destroy_decompress(&state.jpeg);
     }
     void create() {
         state.jpeg.err = jpeg_std_error(&state.errors);
         state.jpeg.client_data = &state;
         state.errors.error_exit = on_error;
         state.errors.emit_message = on_message;
-        if (!attempt(state, [](State &s) { jpeg_create_decompress(&s.jpeg); })) fail(VS_NO_MEMORY, "libjpeg: %s", state.message);
+        if (!attempt(state, [](State &s) { jpeg_create_decompress(&s.jpeg); }))
+            fail(VS_NO_MEMORY, "libjpeg: %s", state.message);
         state.created = true;
         state.source.init_source = state.source.term_source = on_start;
         state.source.fill_input_buffer = on_empty;
@@ -145,10 +151,13 @@ thread_local Decoder decoder;
 
 // What the three stored components are: the stream's own word first, then the metadata's. PS3.5 8.2.1.
 J_COLOR_SPACE stored_colour(const JpegHeader &header, const vs_frame &frame) {
-    if (header.components == 1) return JCS_GRAYSCALE;
+    if (header.components == 1)
+        return JCS_GRAYSCALE;
     const uint8_t *id = header.component_ids;
-    if ((id[0] == 'R' && id[1] == 'G' && id[2] == 'B') || (id[0] == 'r' && id[1] == 'g' && id[2] == 'b')) return JCS_RGB;
-    if (header.jfif || header.adobe_transform == 1) return JCS_YCbCr;
+    if ((id[0] == 'R' && id[1] == 'G' && id[2] == 'B') || (id[0] == 'r' && id[1] == 'g' && id[2] == 'b'))
+        return JCS_RGB;
+    if (header.jfif || header.adobe_transform == 1)
+        return JCS_YCbCr;
     return frame.photometric == VS_YBR_FULL || frame.photometric == VS_YBR_FULL_422 ? JCS_YCbCr : JCS_RGB;
 }
 
@@ -179,34 +188,43 @@ void give_rows(const Encoded &encoded, Sink &sink, uint32_t components, bool wid
     decoder.row.resize(size_t(encoded.columns) * components * (wide ? 2 : 1));
     uint8_t *row = decoder.row.data();
     Plane planes[3];
-    for (uint32_t i = 0; i < components; ++i) planes[i] = {row + (wide ? 2 * i : i), wide ? Sample::i16 : Sample::u8, components};
+    for (uint32_t i = 0; i < components; ++i)
+        planes[i] = {row + (wide ? 2 * i : i), wide ? Sample::i16 : Sample::u8, components};
     for (uint32_t y = 0; y < encoded.rows; ++y) {
-        if (!attempt(state, [row](State &s) { read_row(s, row); })) fail(state.status, "libjpeg: %s", state.message);
-        if (state.jpeg.output_scanline != y + 1) fail(VS_CORRUPT, "libjpeg gave no row %u", y);
+        if (!attempt(state, [row](State &s) { read_row(s, row); }))
+            fail(state.status, "libjpeg: %s", state.message);
+        if (state.jpeg.output_scanline != y + 1)
+            fail(VS_CORRUPT, "libjpeg gave no row %u", y);
         sink.row(y, planes);
     }
 }
 
 void decode(const Encoded &encoded, Sink &sink) {
     JpegHeader header;
-    if (!read_jpeg_header(encoded.data, encoded.size, header)) fail(VS_CORRUPT, "not a JPEG stream, or its header is cut");
-    if (!is_dct(header)) fail(VS_UNSUPPORTED, "a JPEG stream of kind SOF%d is not DCT", header.frame_kind & 15);
+    if (!read_jpeg_header(encoded.data, encoded.size, header))
+        fail(VS_CORRUPT, "not a JPEG stream, or its header is cut");
+    if (!is_dct(header))
+        fail(VS_UNSUPPORTED, "a JPEG stream of kind SOF%d is not DCT", header.frame_kind & 15);
     vs_codestream stream;
     probe(encoded.data, encoded.size, stream);
     check_codestream(stream, encoded);
-    if (header.components != 1 && header.components != 3) fail(VS_UNSUPPORTED, "%u JPEG components", header.components);
+    if (header.components != 1 && header.components != 3)
+        fail(VS_UNSUPPORTED, "%u JPEG components", header.components);
 #ifndef VS_JPEG_12
-    if (header.precision != 8) fail(VS_UNSUPPORTED, "%d-bit JPEG needs libjpeg-turbo 3", header.precision);
+    if (header.precision != 8)
+        fail(VS_UNSUPPORTED, "%d-bit JPEG needs libjpeg-turbo 3", header.precision);
 #endif
 
     State &state = decoder.state;
-    if (!state.created) decoder.create();
+    if (!state.created)
+        decoder.create();
     jpeg_abort_decompress(&state.jpeg); // what the last frame left, whichever way it ended
     state.source.next_input_byte = encoded.data;
     state.source.bytes_in_buffer = trim_padding(encoded.data, encoded.size);
     state.may_lack_end = false;
     const J_COLOR_SPACE stored = stored_colour(header, encoded.frame);
-    if (!attempt(state, [stored](State &s) { start(s, stored); })) fail(state.status, "libjpeg: %s", state.message);
+    if (!attempt(state, [stored](State &s) { start(s, stored); }))
+        fail(state.status, "libjpeg: %s", state.message);
     if (state.jpeg.output_width != encoded.columns || state.jpeg.output_height != encoded.rows ||
         state.jpeg.output_components != header.components)
         fail(VS_CORRUPT, "libjpeg reads another frame header");

@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-#define VS_OPJ_AT_LEAST(major, minor) \
+#define VS_OPJ_AT_LEAST(major, minor)                                                                                  \
     (OPJ_VERSION_MAJOR > (major) || (OPJ_VERSION_MAJOR == (major) && OPJ_VERSION_MINOR >= (minor)))
 
 namespace vs {
@@ -25,7 +25,8 @@ struct Reader {
 OPJ_SIZE_T read(void *buffer, OPJ_SIZE_T wanted, void *user) {
     Reader &reader = *static_cast<Reader *>(user);
     const size_t count = std::min<size_t>(wanted, reader.size - reader.at);
-    if (count == 0) return OPJ_SIZE_T(-1); // end of stream
+    if (count == 0)
+        return OPJ_SIZE_T(-1); // end of stream
     std::memcpy(buffer, reader.data + reader.at, count);
     reader.at += count;
     return count;
@@ -33,7 +34,8 @@ OPJ_SIZE_T read(void *buffer, OPJ_SIZE_T wanted, void *user) {
 
 OPJ_OFF_T skip(OPJ_OFF_T wanted, void *user) {
     Reader &reader = *static_cast<Reader *>(user);
-    if (wanted < 0) return -1;
+    if (wanted < 0)
+        return -1;
     const size_t count = size_t(std::min<uint64_t>(uint64_t(wanted), reader.size - reader.at));
     reader.at += count;
     return count == 0 && wanted != 0 ? -1 : OPJ_OFF_T(count);
@@ -41,16 +43,15 @@ OPJ_OFF_T skip(OPJ_OFF_T wanted, void *user) {
 
 OPJ_BOOL seek(OPJ_OFF_T to, void *user) {
     Reader &reader = *static_cast<Reader *>(user);
-    if (to < 0 || uint64_t(to) > reader.size) return OPJ_FALSE;
+    if (to < 0 || uint64_t(to) > reader.size)
+        return OPJ_FALSE;
     reader.at = size_t(to);
     return OPJ_TRUE;
 }
 
-// Warnings about what OpenJPEG then sets right, or does not need: a tile-part count that is one too low (old Kakadu and
-// GDCM files have that), the index of tile lengths.
-bool is_harmless(const char *warning) {
-    return std::strstr(warning, "TPsot==TNsot") || std::strstr(warning, "TLM");
-}
+// Warnings about what OpenJPEG then sets right, or does not need: a tile-part count that is one too low (real files
+// have that), the index of tile-part lengths.
+bool is_harmless(const char *warning) { return std::strstr(warning, "TPsot==TNsot") || std::strstr(warning, "TLM"); }
 
 // The library's first complaint: its errors, and its warnings too, unless a cut stream is welcome.
 struct Complaint {
@@ -58,7 +59,8 @@ struct Complaint {
     bool warnings_count = true;
 
     void take(const char *message) {
-        if (text[0] != 0) return;
+        if (text[0] != 0)
+            return;
         std::strncpy(text, message, sizeof text - 1);
         text[std::strcspn(text, "\r\n")] = 0;
     }
@@ -67,7 +69,8 @@ struct Complaint {
 void on_error(const char *message, void *user) { static_cast<Complaint *>(user)->take(message); }
 void on_warning(const char *message, void *user) {
     auto *complaint = static_cast<Complaint *>(user);
-    if (complaint->warnings_count && !is_harmless(message)) complaint->take(message);
+    if (complaint->warnings_count && !is_harmless(message))
+        complaint->take(message);
 }
 void on_info(const char *, void *) {}
 
@@ -81,7 +84,8 @@ using Image = std::unique_ptr<opj_image_t, Free<opj_image_t, opj_image_destroy>>
 
 Stream open_stream(Reader &reader) {
     Stream stream(opj_stream_create(std::clamp<size_t>(reader.size, 64, 1 << 16), OPJ_TRUE));
-    if (!stream) fail(VS_NO_MEMORY, "no memory for the JPEG 2000 decoder");
+    if (!stream)
+        fail(VS_NO_MEMORY, "no memory for the JPEG 2000 decoder");
     opj_stream_set_user_data(stream.get(), &reader, nullptr);
     opj_stream_set_user_data_length(stream.get(), reader.size);
     opj_stream_set_read_function(stream.get(), read);
@@ -92,30 +96,36 @@ Stream open_stream(Reader &reader) {
 
 Decompressor open_codec(const Encoded &encoded, Complaint &complaint) {
     Decompressor codec(opj_create_decompress(OPJ_CODEC_J2K));
-    if (!codec) fail(VS_NO_MEMORY, "no memory for the JPEG 2000 decoder");
+    if (!codec)
+        fail(VS_NO_MEMORY, "no memory for the JPEG 2000 decoder");
     opj_set_error_handler(codec.get(), on_error, &complaint);
     opj_set_warning_handler(codec.get(), on_warning, &complaint);
     opj_set_info_handler(codec.get(), on_info, nullptr);
     opj_dparameters_t parameters;
     opj_set_default_decoder_parameters(&parameters);
     parameters.cp_reduce = encoded.frame.reduce;
-    if (!opj_setup_decoder(codec.get(), &parameters)) fail(VS_CORRUPT, "OpenJPEG: %s", complaint.text);
+    if (!opj_setup_decoder(codec.get(), &parameters))
+        fail(VS_CORRUPT, "OpenJPEG: %s", complaint.text);
 #if VS_OPJ_AT_LEAST(2, 5)
     // Strict is the default; asking for it would also switch off the correction of wrong tile-part counts, and the
     // parts beyond would be dropped without a word.
-    if (encoded.frame.allow_truncated) opj_decoder_set_strict_mode(codec.get(), OPJ_FALSE);
+    if (encoded.frame.allow_truncated)
+        opj_decoder_set_strict_mode(codec.get(), OPJ_FALSE);
 #endif
     return codec;
 }
 
 void check_image(const opj_image_t &image, const J2kHeader &header, const Encoded &encoded) {
-    if (image.numcomps != header.components) fail(VS_CORRUPT, "OpenJPEG decoded %u components of %u", image.numcomps, header.components);
+    if (image.numcomps != header.components)
+        fail(VS_CORRUPT, "OpenJPEG decoded %u components of %u", image.numcomps, header.components);
     for (uint32_t i = 0; i < image.numcomps; ++i) {
         const opj_image_comp_t &component = image.comps[i];
-        if (!component.data) fail(VS_CORRUPT, "OpenJPEG decoded no samples");
+        if (!component.data)
+            fail(VS_CORRUPT, "OpenJPEG decoded no samples");
         // A codestream whose origin is not 0 can be a sample off when it is halved.
         if (component.w != encoded.columns || component.h != encoded.rows)
-            fail(VS_UNSUPPORTED, "OpenJPEG decoded %ux%u samples, expected %ux%u", component.w, component.h, encoded.columns, encoded.rows);
+            fail(VS_UNSUPPORTED, "OpenJPEG decoded %ux%u samples, expected %ux%u", component.w, component.h,
+                 encoded.columns, encoded.rows);
     }
 }
 
@@ -123,7 +133,8 @@ void decode(const Encoded &encoded, Sink &sink) {
     const J2kHeader header = check_j2k(encoded);
     if (header.high_throughput && !VS_OPJ_AT_LEAST(2, 5))
         fail(VS_UNSUPPORTED, "OpenJPEG %s does not decode HTJ2K", opj_version());
-    if (header.components > 4) fail(VS_UNSUPPORTED, "%u components", header.components);
+    if (header.components > 4)
+        fail(VS_UNSUPPORTED, "%u components", header.components);
 
     Reader reader{header.data, header.size, 0};
     if (!header.ended && is_complete(header)) { // OpenJPEG insists on EOC, real files lack it

@@ -8,7 +8,8 @@ namespace {
 
 bool probe(const uint8_t *data, size_t size, vs_codestream &out) {
     JpegHeader header;
-    if (!read_jpeg_header(data, size, header) || header.frame_kind != 0xF7) return false;
+    if (!read_jpeg_header(data, size, header) || header.frame_kind != 0xF7)
+        return false;
     out = vs_codestream{};
     out.codec = VS_CODEC_JPEG_LS;
     out.rows = header.rows;
@@ -50,7 +51,8 @@ struct Scratch {
 thread_local Scratch scratch;
 
 void check(charls_jpegls_errc status) {
-    if (status == charls::jpegls_errc::success) return;
+    if (status == charls::jpegls_errc::success)
+        return;
     const bool missing = status == charls::jpegls_errc::not_enough_memory;
     fail(missing ? VS_NO_MEMORY : VS_CORRUPT, "CharLS: %s", charls_get_error_message(status));
 }
@@ -81,7 +83,8 @@ void give_rows(const Encoded &encoded, Sink &sink, const vs_codestream &stream, 
 // Leaves the samples in scratch.pixels; returns how they are interleaved.
 charls_interleave_mode decode_samples(Bytes stream, const vs_codestream &expected) {
     const std::unique_ptr<charls_jpegls_decoder, Free> decoder(charls_jpegls_decoder_create());
-    if (!decoder) fail(VS_NO_MEMORY, "no memory for the JPEG-LS decoder");
+    if (!decoder)
+        fail(VS_NO_MEMORY, "no memory for the JPEG-LS decoder");
     check(charls_jpegls_decoder_set_source_buffer(decoder.get(), stream.data, stream.size));
     check(charls_jpegls_decoder_read_header(decoder.get()));
     charls_frame_info info{};
@@ -102,20 +105,24 @@ charls_interleave_mode decode_samples(Bytes stream, const vs_codestream &expecte
 
 void decode(const Encoded &encoded, Sink &sink) {
     vs_codestream stream;
-    if (!probe(encoded.data, encoded.size, stream)) fail(VS_CORRUPT, "not a JPEG-LS stream, or its header is cut");
+    if (!probe(encoded.data, encoded.size, stream))
+        fail(VS_CORRUPT, "not a JPEG-LS stream, or its header is cut");
     check_codestream(stream, encoded);
-    if (stream.components > 4) fail(VS_UNSUPPORTED, "%u components", stream.components);
+    if (stream.components > 4)
+        fail(VS_UNSUPPORTED, "%u components", stream.components);
 
     // Without its end marker a stream can lose a byte unseen, and its unary codes can keep CharLS busy for seconds.
     const Bytes bytes{encoded.data, trim_padding(encoded.data, encoded.size)};
     const uint8_t *end = bytes.data + bytes.size;
-    if (end[-2] != 0xFF || end[-1] != 0xD9) fail(VS_TRUNCATED, "the JPEG-LS stream has no end marker");
+    if (end[-2] != 0xFF || end[-1] != 0xD9)
+        fail(VS_TRUNCATED, "the JPEG-LS stream has no end marker");
     charls_interleave_mode mode{};
     try {
         mode = decode_samples(bytes, stream);
     } catch (const Error &) {
         // Some encoders pad before the end marker instead of behind it; CharLS before 2.4.3 refuses that.
-        if (end[-3] != 0) throw;
+        if (end[-3] != 0)
+            throw;
         mode = decode_samples(without_byte_before_end(bytes), stream);
     }
     give_rows(encoded, sink, stream, mode != charls::interleave_mode::none);
@@ -123,7 +130,8 @@ void decode(const Encoded &encoded, Sink &sink) {
 
 } // namespace
 
-const Codec jpeg_ls_codec = {{"jpeg-ls", "CharLS", charls_get_version_string(), "2.4.4", VOLSTREAM_CHARLS, 16}, decode, probe};
+const Codec jpeg_ls_codec = {
+    {"jpeg-ls", "CharLS", charls_get_version_string(), "2.4.4", VOLSTREAM_CHARLS, 16}, decode, probe};
 
 } // namespace vs
 

@@ -12,7 +12,7 @@ struct J2kHeader {
     uint16_t components = 0;
     uint8_t precision = 0; // of the first component, as is_signed
     bool is_signed = false;
-    bool uniform = true;         // all components have the same precision, sign and full size
+    bool uniform = true;          // all components have the same precision, sign and full size
     bool high_throughput = false; // ISO 15444-15
     bool reversible = false;
     uint8_t levels = 0; // wavelet decompositions

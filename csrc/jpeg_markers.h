@@ -1,4 +1,5 @@
-// jpeg_markers.h - the header of a stream of the JPEG family, read without decoding. ISO 10918-1 Annex B, ISO 14495-1 Annex C.
+// jpeg_markers.h - the header of a stream of the JPEG family, read without decoding. ISO 10918-1 Annex B, ISO 14495-1
+// Annex C.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +8,8 @@
 namespace vs {
 
 struct JpegHeader {
-    uint8_t frame_kind = 0; // low byte of the SOF marker: C0 baseline, C1 extended, C2 progressive, C3 lossless, F7 JPEG-LS
+    uint8_t frame_kind =
+        0; // low byte of the SOF marker: C0 baseline, C1 extended, C2 progressive, C3 lossless, F7 JPEG-LS
     uint8_t precision = 0;
     uint16_t rows = 0, columns = 0; // rows is 0 if a DNL marker is to tell later
     uint8_t components = 0;

@@ -19,7 +19,8 @@ thread_local OpenjphMessages messages;
 #if OPENJPH_VERSION_MAJOR > 0 || OPENJPH_VERSION_MINOR >= 14
 
 void take(const char *format, va_list values) {
-    if (messages.text[0] == 0) std::vsnprintf(messages.text, sizeof messages.text, format, values);
+    if (messages.text[0] == 0)
+        std::vsnprintf(messages.text, sizeof messages.text, format, values);
 }
 
 struct OnInfo final : ojph::message_info {
@@ -62,7 +63,8 @@ ssize_t take(void *is_warning, const char *text, size_t size) {
     const size_t used = std::strlen(messages.text), left = sizeof messages.text - 1 - used;
     std::memcpy(messages.text + used, text, size < left ? size : left);
     messages.text[std::strcspn(messages.text, "\n")] = 0;
-    if (is_warning) messages.warned = true;
+    if (is_warning)
+        messages.warned = true;
     return ssize_t(size);
 }
 
@@ -71,7 +73,8 @@ FILE *listener(bool is_warning) {
     cookie_io_functions_t functions{};
     functions.write = take;
     FILE *stream = fopencookie(is_warning ? &mark : nullptr, "w", functions);
-    if (stream) std::setvbuf(stream, nullptr, _IONBF, 0);
+    if (stream)
+        std::setvbuf(stream, nullptr, _IONBF, 0);
     return stream;
 }
 #else
@@ -81,9 +84,12 @@ FILE *listener(bool) { return nullptr; }
 void listen() {
     FILE *nowhere = std::fopen("/dev/null", "w");
     FILE *warning = listener(true), *error = listener(false);
-    if (nowhere) ojph::set_info_stream(nowhere);
-    if (warning || nowhere) ojph::set_warning_stream(warning ? warning : nowhere);
-    if (error || nowhere) ojph::set_error_stream(error ? error : nowhere);
+    if (nowhere)
+        ojph::set_info_stream(nowhere);
+    if (warning || nowhere)
+        ojph::set_warning_stream(warning ? warning : nowhere);
+    if (error || nowhere)
+        ojph::set_error_stream(error ? error : nowhere);
 }
 
 #endif
