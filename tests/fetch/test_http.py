@@ -14,11 +14,10 @@ import pytest
 
 import faults as bad
 from badserver import BadServer, Reply, Request
+from fetching import Leases, collect, fetch, frames_of, got, run
 from volstream.errors import HttpStatusError, ProtocolError, SourceError, UsageError
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.source import open_source
-
-from .conftest import Leases, collect, fetch, frames_of, got, run
 
 # ------------------------------------------------------------------------------- faults that pass
 

@@ -11,13 +11,12 @@ from typing import Any
 import pydicom
 import pytest
 
+from fetching import Leases, collect, frames_of, make_files, run
 from volstream.errors import DamagedError, NotDicomError, ResourceError, SourceError
 from volstream.fetch import memory
 from volstream.fetch.source import Source, open_source
 from volstream.records import FileRange, FrameRecord, Payload
 from volstream.syntaxes import RLE
-
-from .conftest import Leases, collect, frames_of, make_files, run
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ import pytest
 
 import faults as bad
 from badserver import BadServer
+from fetching import Leases, collect, fetch, frames_of, got, make_files, run
 from volstream.errors import HttpStatusError
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.source import open_source
-
-from .conftest import Leases, collect, fetch, frames_of, got, make_files, run
 
 SERIES = r"series/[0-9.]+$"
 

@@ -9,13 +9,12 @@ import pytest
 
 import faults as bad
 from badserver import BadServer
+from fetching import collect, frames_of, make_files, run
 from volstream.errors import DamagedError, HttpStatusError, ProtocolError, SourceError
 from volstream.fetch import wado_uri
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.source import open_source
 from volstream.records import Payload
-
-from .conftest import collect, frames_of, make_files, run
 
 
 def load(
