@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 _PARAMETER = re.compile(r"""\s*;\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)""")
@@ -12,9 +14,11 @@ class MediaType(NamedTuple):
     """RFC 9110 section 8.3.1; names in lower case, values without their double quotes."""
 
     name: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
 
 
+# A server sends the same field with each frame.
+@lru_cache(maxsize=256)
 def parse_media_type(field: str) -> MediaType:
     name, _, _ = field.partition(";")
     parameters: dict[str, str] = {}
