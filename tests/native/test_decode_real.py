@@ -137,6 +137,9 @@ def test_lossless_colour_becomes_rgb(name: str) -> None:
 def test_lossy_files_are_close_to_another_decoder(name: str) -> None:
     for row, dataset, syntax in selected(LOSSY[name]):
         out = decoded(dataset, syntax, row, dataset.PhotometricInterpretation)
+        if "dcmdjpeg" in row["status"]:  # pydicom's plugins cannot read it; the very same integer DCT made its hash
+            assert hashlib.sha256(out).hexdigest() == row["sha256_of_decoded_stored_values_or_error"], row["file"]
+            continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             expected = pixel_array(dataset, raw=False)
