@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,10 +23,10 @@ class Leases:
     """A budget without bounds that remembers who asked."""
 
     def __init__(self) -> None:
-        self.taken: list[tuple[FrameRecord, int]] = []
+        self.taken: list[FrameRecord] = []
 
-    async def acquire(self, record: FrameRecord, nbytes: int) -> None:
-        self.taken.append((record, nbytes))
+    async def acquire(self, records: Sequence[FrameRecord]) -> None:
+        self.taken += records
 
 
 def run(main: Callable[[], Awaitable[T]]) -> T:

@@ -38,7 +38,7 @@ class FakeSource:
         for record in wanted:
             index = int(record.address.partition(":")[2])
             self.asked.append(index)
-            await budget.acquire(record, record.pixel.frame_bytes)  # type: ignore[attr-defined]
+            await budget.acquire([record])  # type: ignore[attr-defined]
             answer = self.answer(index, self.asked.count(index))
             yield record, answer if isinstance(answer, VolstreamError) else Payload(answer, EXPLICIT)
 

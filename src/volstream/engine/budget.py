@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from ..records import FrameRecord
 
+_Ticket: TypeAlias = "tuple[Sequence[FrameRecord], asyncio.Future[None]]"
+
 
 class ByteBudget:
-    """Leases by frame. `acquire` waits on the event loop; `release` may be called from any thread.
+    """A lease for each frame, of the size it has uncompressed: what arrives is rarely more.
 
-    A frame larger than the whole budget is let through alone, so that nothing waits for ever.
+    `acquire` waits on the event loop, first come first served; `release` may be called from any thread. Frames that
+    are larger than the whole budget are let through alone, so that nothing waits for ever.
     """
 
     def __init__(self, limit: int) -> None:
@@ -20,22 +25,24 @@ class ByteBudget:
         self.peak = 0
         self._used = 0
         self._leases: dict[str, int] = {}
-        self._waiting: deque[tuple[int, str, asyncio.Future[None]]] = deque()
+        self._waiting: deque[_Ticket] = deque()
         self._lock = threading.Lock()
 
-    async def acquire(self, record: FrameRecord, nbytes: int) -> None:
+    async def acquire(self, records: Sequence[FrameRecord]) -> None:
+        """Wait until all of `records` fit, and take their leases at once."""
         with self._lock:
-            if not self._waiting and self._fits(nbytes):
-                self._take(record.address, nbytes)
+            if not self._waiting and self._fits(records):
+                self._take(records)
                 return
             ticket = asyncio.get_running_loop().create_future()
-            self._waiting.append((nbytes, record.address, ticket))
+            self._waiting.append((records, ticket))
         try:
             await ticket
         except asyncio.CancelledError:
             with self._lock:
-                self._waiting = deque(entry for entry in self._waiting if entry[2] is not ticket)
-            self.release(record)
+                self._waiting = deque(entry for entry in self._waiting if entry[1] is not ticket)
+            for record in records:
+                self.release(record)
             raise
 
     def release(self, record: FrameRecord) -> None:
@@ -43,16 +50,17 @@ class ByteBudget:
         with self._lock:
             self._used -= self._leases.pop(record.address, 0)
             while self._waiting and self._fits(self._waiting[0][0]):
-                nbytes, address, ticket = self._waiting.popleft()
-                self._take(address, nbytes)
+                records, ticket = self._waiting.popleft()
+                self._take(records)
                 ticket.get_loop().call_soon_threadsafe(_grant, ticket)
 
-    def _fits(self, nbytes: int) -> bool:
-        return self._used == 0 or self._used + nbytes <= self.limit
+    def _fits(self, records: Sequence[FrameRecord]) -> bool:
+        return self._used == 0 or self._used + sum(record.pixel.frame_bytes for record in records) <= self.limit
 
-    def _take(self, address: str, nbytes: int) -> None:
-        self._leases[address] = self._leases.get(address, 0) + nbytes
-        self._used += nbytes
+    def _take(self, records: Sequence[FrameRecord]) -> None:
+        for record in records:
+            self._leases[record.address] = record.pixel.frame_bytes
+            self._used += record.pixel.frame_bytes
         self.peak = max(self.peak, self._used)
 
 

@@ -43,7 +43,7 @@ async def stream_series(
             async for _, body in answer.parts():
                 found = _match(missing, body)
                 if found:
-                    await budget.acquire(found[0][0], sum(record.pixel.frame_bytes for record, _ in found))
+                    await budget.acquire([record for record, _ in found])
                     for frame in found:
                         put(frame)
                     delivered = True

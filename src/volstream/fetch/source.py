@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -20,8 +20,8 @@ Fetched: TypeAlias = tuple[FrameRecord, Payload | VolstreamError]
 class Budget(Protocol):
     """Bounds the encoded bytes in flight. Whoever takes a record from a stream gives its lease back."""
 
-    async def acquire(self, record: FrameRecord, nbytes: int) -> None:
-        """Wait until `nbytes` more may be in flight on behalf of `record`."""
+    async def acquire(self, records: Sequence[FrameRecord]) -> None:
+        """Wait until the bytes of all of `records` may be in flight too."""
 
 
 class Source(Protocol):

@@ -84,7 +84,7 @@ class WadoSource:
         while (record := queue.take()) is not None:
             batch = [record, *queue.take_same(record, self._client.batch_size(record) - 1)]
             # One lease for all of a batch: waiting for a second one while holding the first could last for ever.
-            await budget.acquire(record, sum(each.pixel.frame_bytes for each in batch))
+            await budget.acquire(batch)
             await self._fetch(batch, put)
 
     async def _by_series(self, records: list[FrameRecord], budget: Budget, put: Put) -> None:

@@ -81,7 +81,7 @@ class WadoUriSource:
         return run_jobs([work] * self._connections)
 
     async def _fetch(self, batch: list[FrameRecord], budget: Budget, put: Put) -> None:
-        await budget.acquire(batch[0], sum(each.pixel.frame_bytes for each in batch))
+        await budget.acquire(batch)
         try:
             payloads = payloads_of(await self._object(self._urls[batch[0].uid]))
         except VolstreamError as error:
