@@ -6,19 +6,13 @@ namespace vs {
 
 namespace {
 
-bool is_dct(const JpegHeader &header) { return header.frame_kind >= 0xC0 && header.frame_kind <= 0xC2; }
+bool is_dct(const JpegHeader &header) { return header.frame_kind >= SOF0 && header.frame_kind <= SOF2; }
 
 bool probe(const uint8_t *data, size_t size, vs_codestream &out) {
     JpegHeader header;
     if (!read_jpeg_header(data, size, header) || !is_dct(header))
         return false;
-    out = vs_codestream{};
-    out.codec = VS_CODEC_JPEG;
-    out.rows = header.rows;
-    out.columns = header.columns;
-    out.components = header.components;
-    out.precision = header.precision;
-    out.is_lossy = 1;
+    out = describe(VS_CODEC_JPEG, header);
     return true;
 }
 
@@ -204,10 +198,8 @@ void decode(const Encoded &encoded, Sink &sink) {
     if (!read_jpeg_header(encoded.data, encoded.size, header))
         fail(VS_CORRUPT, "not a JPEG stream, or its header is cut");
     if (!is_dct(header))
-        fail(VS_UNSUPPORTED, "a JPEG stream of kind SOF%d is not DCT", header.frame_kind & 15);
-    vs_codestream stream;
-    probe(encoded.data, encoded.size, stream);
-    check_codestream(stream, encoded);
+        fail(VS_UNSUPPORTED, "a JPEG stream of kind SOF%d is not DCT", header.frame_kind - SOF0);
+    check_codestream(describe(VS_CODEC_JPEG, header), encoded);
     if (header.components != 1 && header.components != 3)
         fail(VS_UNSUPPORTED, "%u JPEG components", header.components);
 #ifndef VS_JPEG_12

@@ -2,7 +2,7 @@
 // three components in one scan or several. References are to ISO/IEC 10918-1 | ITU-T T.81.
 #include "codec.h"
 #include "huffman.h"
-#include "jpeg_segments.h"
+#include "jpeg_markers.h"
 #include "prediction.h"
 
 #include <algorithm>
@@ -20,38 +20,12 @@ struct Component {
     bool is_seen = false;
 };
 
-vs_codestream describe(const Segments::Segment &frame) {
-    if (frame.size < 6 || frame.size < 6u + 3u * frame.data[5])
-        fail(VS_CORRUPT, "a JPEG frame header of %zu bytes", frame.size);
-    vs_codestream stream{};
-    stream.codec = VS_CODEC_JPEG_LOSSLESS;
-    stream.precision = frame.data[0];
-    stream.rows = static_cast<uint32_t>(frame.data[1] << 8 | frame.data[2]);
-    stream.columns = static_cast<uint32_t>(frame.data[3] << 8 | frame.data[4]);
-    stream.components = frame.data[5];
-    stream.is_reversible = 1;
-    return stream;
-}
-
 bool probe(const uint8_t *data, size_t size, vs_codestream &out) {
-    if (size < 4 || data[0] != 0xFF || data[1] != SOI)
+    JpegHeader header;
+    if (!read_jpeg_header(data, size, header) || header.frame_kind != SOF3)
         return false;
-    try {
-        Segments segments(data, size);
-        for (;;) {
-            const auto segment = segments.next();
-            if (is_frame_header(segment.marker)) {
-                if (segment.marker != SOF3)
-                    return false;
-                out = describe(segment);
-                return true;
-            }
-            if (segment.marker == SOS || segment.marker == EOI)
-                return false;
-        }
-    } catch (const Error &) {
-        return false;
-    }
+    out = describe(VS_CODEC_JPEG_LOSSLESS, header);
+    return true;
 }
 
 class Decoder {
@@ -65,7 +39,7 @@ public:
         while (!is_done_) {
             const auto segment = segments_.next();
             if (is_frame_header(segment.marker))
-                read_frame_header(segment);
+                read_frame(segment);
             else if (segment.marker == DHT)
                 read_tables(segment);
             else if (segment.marker == DRI && segment.size >= 2)
@@ -82,20 +56,17 @@ public:
 private:
     using Segment = Segments::Segment;
 
-    void read_frame_header(const Segment &segment) {
-        if (!components_.empty())
-            fail(VS_CORRUPT, "a second JPEG frame header");
+    void read_frame(const Segment &segment) { // B.2.2
+        read_frame_header(segment, header_);
         if (segment.marker != SOF3)
             fail(VS_UNSUPPORTED, "a JPEG of process SOF%u, not lossless", segment.marker - SOF0);
-        const vs_codestream stream = describe(segment);
-        check_codestream(stream, encoded_);
-        if (stream.precision < 2 || stream.precision > 16)
-            fail(VS_CORRUPT, "JPEG lossless of %u bits", stream.precision);
-        precision_ = stream.precision;
-        for (unsigned i = 0; i < stream.components; ++i) {
-            const uint8_t *at = segment.data + 6 + 3 * i;
-            components_.emplace_back(at[0]);
-            if (stream.components > 1 && at[1] != 0x11)
+        check_codestream(describe(VS_CODEC_JPEG_LOSSLESS, header_), encoded_);
+        precision_ = header_.precision;
+        if (precision_ < 2 || precision_ > 16)
+            fail(VS_CORRUPT, "JPEG lossless of %u bits", precision_);
+        for (unsigned i = 0; i < header_.components; ++i) { // 1 or 3, as the metadata say
+            components_.emplace_back(header_.component_ids[i]);
+            if (header_.components > 1 && header_.sampling[i] != 0x11)
                 fail(VS_UNSUPPORTED, "JPEG lossless with subsampled components");
         }
     }
@@ -217,6 +188,7 @@ private:
     const Encoded &encoded_;
     Sink &sink_;
     Segments segments_;
+    JpegHeader header_;
     std::vector<Component> components_;
     std::vector<Component *> scan_;
     std::vector<uint16_t> shifted_;

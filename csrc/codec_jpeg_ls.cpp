@@ -8,16 +8,9 @@ namespace {
 
 bool probe(const uint8_t *data, size_t size, vs_codestream &out) {
     JpegHeader header;
-    if (!read_jpeg_header(data, size, header) || header.frame_kind != 0xF7)
+    if (!read_jpeg_header(data, size, header) || header.frame_kind != SOF55)
         return false;
-    out = vs_codestream{};
-    out.codec = VS_CODEC_JPEG_LS;
-    out.rows = header.rows;
-    out.columns = header.columns;
-    out.components = header.components;
-    out.precision = header.precision;
-    out.is_lossy = header.near != 0;
-    out.is_reversible = header.near == 0;
+    out = describe(VS_CODEC_JPEG_LS, header);
     return true;
 }
 
