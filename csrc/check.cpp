@@ -43,8 +43,9 @@ void check_frame(const vs_frame &f) {
     if ((f.photometric >= VS_RGB) != (f.samples_per_pixel == 3))
         fail(VS_CORRUPT, "%u samples a pixel contradict the photometric interpretation", f.samples_per_pixel);
     const bool is_ybr = f.photometric == VS_YBR_FULL || f.photometric == VS_YBR_FULL_422;
-    if (f.samples_per_pixel == 3 && (f.pixel_representation || f.bits_stored > (is_ybr ? 16 : 32)))
-        fail(VS_UNSUPPORTED, "colour of %u bits%s", f.bits_stored, f.pixel_representation ? ", signed" : "");
+    if (f.samples_per_pixel == 3 && (f.pixel_representation || f.bits_allocated > 32 || (is_ybr && f.bits_stored > 16)))
+        fail(VS_UNSUPPORTED, "colour of %u bits in %u%s", f.bits_stored, f.bits_allocated,
+             f.pixel_representation ? ", signed" : "");
     if (!std::isfinite(f.slope) || !std::isfinite(f.intercept))
         fail(VS_CORRUPT, "rescale slope %g, intercept %g", f.slope, f.intercept);
     const bool is_rescaled = f.slope != 1 || f.intercept != 0;

@@ -23,7 +23,7 @@ struct Error {
 #endif
     ;
 
-enum class Sample : uint8_t { u8, i8, u16, i16, u32, i32, f32, f64 };
+enum class Sample : uint8_t { u8, i8, u16, i16, u32, i32, u64, i64, f32, f64 };
 
 // One component of one row. `step` counts samples from a pixel to the next: 1 where components are apart,
 // their number where they are interleaved.

@@ -1,4 +1,4 @@
-// Uncompressed pixels: 1 bit a pixel, 8, 16 and 32 bit integers, 32 and 64 bit floats, both byte orders.
+// Uncompressed pixels: 1 bit a pixel, 8 to 64 bit integers, 32 and 64 bit floats, both byte orders.
 #include "raw.h"
 
 #include <algorithm>
@@ -13,7 +13,7 @@ Sample sample_of(const vs_frame &frame) {
     case 8: return Sample::u8;
     case 16: return Sample::u16;
     case 32: return frame.is_float ? Sample::f32 : Sample::u32;
-    default: return Sample::f64;
+    default: return frame.is_float ? Sample::f64 : Sample::u64;
     }
 }
 
@@ -134,8 +134,6 @@ void decode(const Encoded &e, Sink &sink) {
 uint64_t raw_frame_bytes(const vs_frame &frame) {
     if (frame.photometric == VS_YBR_ICT || frame.photometric == VS_YBR_RCT)
         fail(VS_UNSUPPORTED, "uncompressed pixels in a colour space of JPEG 2000");
-    if (frame.bits_allocated == 64 && !frame.is_float)
-        fail(VS_UNSUPPORTED, "64-bit integer pixels");
     const uint64_t pixels = uint64_t{frame.rows} * frame.columns;
     if (!is_subsampled(frame))
         return (frame.first_bit + pixels * frame.samples_per_pixel * frame.bits_allocated + 7) / 8;

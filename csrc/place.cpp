@@ -34,10 +34,21 @@ bool fits(double low, double high, const Limits &bound) {
     return (low >= bound.low || (is_float && low == -infinity)) && (high <= bound.high || (is_float && high == infinity));
 }
 
-bool is_whole(double x, double bound) { return std::nearbyint(x) == x && std::fabs(x) <= bound; }
+// Whole, and not above 2^62.
+bool is_whole(double x) { return std::nearbyint(x) == x && std::fabs(x) <= 4611686018427387904.0; }
+
+// value * slope + intercept, both whole, of an integer known modulo 2^64; `rounded` is the same as doubles give it.
+// If that is below 2^40, then nothing on the way was above 2^63, nor off by more than 2^13: int64_t holds the result,
+// and arithmetic modulo 2^64 gives it. What is above does not fit any integer target, rounded or not.
+double exact(double rounded, uint64_t value, double slope, double intercept) {
+    if (std::fabs(rounded) >= 1099511627776.0)
+        return rounded;
+    const auto word = [](double x) { return static_cast<uint64_t>(static_cast<int64_t>(x)); };
+    return static_cast<double>(static_cast<int64_t>(value * word(slope) + word(intercept)));
+}
 
 Sample with_sign(Sample type, bool is_signed) {
-    // u8, u16 and u32 are even, and their signed twins follow them
+    // u8, u16, u32 and u64 are even, and their signed twins follow them
     return static_cast<Sample>((static_cast<int>(type) & ~1) | static_cast<int>(is_signed));
 }
 
@@ -58,8 +69,7 @@ Placer::Placer(const vs_frame &frame, const vs_target &target, bool gives_rgb)
       is_ybr_(!gives_rgb && (frame.photometric == VS_YBR_FULL || frame.photometric == VS_YBR_FULL_422)),
       rows_(reduced(frame.rows, frame.reduce)), columns_(reduced(frame.columns, frame.reduce)),
       channels_(frame.table ? frame.table->channels : frame.samples_per_pixel),
-      // With these bounds all results stay below 2^53, where doubles count exactly.
-      is_exact_(is_whole(frame.slope, 1 << 20) && is_whole(frame.intercept, 4503599627370496.0)),
+      is_exact_(is_whole(frame.slope) && is_whole(frame.intercept)),
       written_{infinity, -infinity} {
     const size_t row_bytes = static_cast<size_t>(columns_) * channels_ * size_of(dtype_);
     row_stride_ = target.row_stride ? static_cast<size_t>(target.row_stride) : row_bytes;
@@ -155,7 +165,7 @@ void Placer::row(uint32_t y, const Plane *planes) {
 void Placer::write(uint32_t y, const Stored &row) {
     const size_t count = static_cast<size_t>(columns_) * channels_;
     unsigned char *out = first_ + static_cast<size_t>(y) * row_stride_;
-    const bool to_integer = dtype_ < VS_FLOAT32;
+    const bool to_integer = dtype_ < VS_FLOAT32, is_exact = to_integer && is_exact_ && !is_float(row.type);
     const double slope = frame_.slope, intercept = frame_.intercept;
 
     // A line is monotonic and so is rounding: the ends of the row's range become the ends of the result's.
@@ -163,6 +173,10 @@ void Placer::write(uint32_t y, const Stored &row) {
     double low = in.minimum * slope, high = in.maximum * slope;
     low += intercept;
     high += intercept;
+    if (is_exact) {
+        low = exact(low, in.least, slope, intercept);
+        high = exact(high, in.most, slope, intercept);
+    }
     if (low > high && in.minimum <= in.maximum)
         std::swap(low, high);
     const Limits bound = limits(dtype_);
@@ -174,7 +188,7 @@ void Placer::write(uint32_t y, const Stored &row) {
     }
     if (in.minimum <= in.maximum && !fits(low, high, bound))
         fail(VS_RANGE, "values %.17g to %.17g in row %u do not fit %s", low, high, y, bound.name);
-    if (to_integer && is_exact_ && !is_float(row.type))
+    if (is_exact)
         affine_for(row.type, dtype_)(row.samples, out, count, static_cast<int64_t>(slope),
                                      static_cast<int64_t>(intercept));
     else

@@ -11,13 +11,14 @@
 namespace vs {
 
 constexpr size_t size_of(Sample type) {
-    return type <= Sample::i8 ? 1 : type <= Sample::i16 ? 2 : type == Sample::f64 ? 8 : 4;
+    return type <= Sample::i8 ? 1 : type <= Sample::i16 ? 2 : type <= Sample::i32 || type == Sample::f32 ? 4 : 8;
 }
 
 constexpr bool is_float(Sample type) { return type >= Sample::f32; }
 
 struct Extent {
     double minimum, maximum;
+    uint64_t least = 0, most = 0; // integers' minimum and maximum modulo 2^64: exact where doubles are rounded
 };
 
 // Takes each `step`-th sample, drops `left` high bits, then shifts right by `right`, extending the sign if the

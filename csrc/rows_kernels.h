@@ -43,7 +43,8 @@ template <class In> Extent range(const void *in, size_t count) {
             low = x < low ? x : low;
             high = x > high ? x : high;
         }
-        return {static_cast<double>(low), static_cast<double>(high)};
+        return {static_cast<double>(low), static_cast<double>(high), static_cast<uint64_t>(low),
+                static_cast<uint64_t>(high)};
     }
 }
 
@@ -85,11 +86,13 @@ template <class In, class Out> void scale(const void *in, void *out, size_t coun
 template <class In>
 void lookup(const void *in, size_t count, const uint16_t *entries, uint32_t length, int64_t first, uint16_t *out,
             uint32_t step) {
-    const int64_t last = static_cast<int64_t>(length) - 1;
+    const int64_t last = first + static_cast<int64_t>(length) - 1;
     for (size_t i = 0; i < count; ++i) {
-        int64_t entry = static_cast<int64_t>(load<In>(in, i)) - first;
-        entry = entry < 0 ? 0 : entry > last ? last : entry;
-        out[i * step] = entries[entry];
+        const In x = load<In>(in, i);
+        // No int64_t holds the upper half of uint64_t.
+        const bool is_above = std::is_same_v<In, uint64_t> && x > In(std::numeric_limits<int64_t>::max());
+        const int64_t value = is_above ? last : static_cast<int64_t>(x);
+        out[i * step] = entries[(value < first ? first : value > last ? last : value) - first];
     }
 }
 
@@ -124,13 +127,14 @@ Unpack unpack_for(Sample in, bool is_signed) {
     case 1: return is_signed ? unpack<int8_t> : unpack<uint8_t>;
     case 2: return is_signed ? unpack<int16_t> : unpack<uint16_t>;
     case 4: return is_signed ? unpack<int32_t> : unpack<uint32_t>;
-    default: return unpack<uint64_t>; // float64 samples, gathered only
+    default: return is_signed ? unpack<int64_t> : unpack<uint64_t>;
     }
 }
 
 Range range_for(Sample in) {
     constexpr Range table[] = {range<uint8_t>,  range<int8_t>,  range<uint16_t>, range<int16_t>,
-                               range<uint32_t>, range<int32_t>, range<float>,    range<double>};
+                               range<uint32_t>, range<int32_t>, range<uint64_t>, range<int64_t>,
+                               range<float>,    range<double>};
     return table[static_cast<int>(in)];
 }
 
@@ -144,6 +148,8 @@ Affine affine_for(Sample in, vs_dtype out) {
     case Sample::i16: return affine_from<int16_t>(out);
     case Sample::u32: return affine_from<uint32_t>(out);
     case Sample::i32: return affine_from<int32_t>(out);
+    case Sample::u64: return affine_from<uint64_t>(out);
+    case Sample::i64: return affine_from<int64_t>(out);
     default: return nullptr;
     }
 }
@@ -156,13 +162,15 @@ Scale scale_for(Sample in, vs_dtype out) {
     case Sample::i16: return scale_from<int16_t>(out);
     case Sample::u32: return scale_from<uint32_t>(out);
     case Sample::i32: return scale_from<int32_t>(out);
+    case Sample::u64: return scale_from<uint64_t>(out);
+    case Sample::i64: return scale_from<int64_t>(out);
     case Sample::f32: return scale_from<float>(out);
     default: return scale_from<double>(out);
     }
 }
 
 Lookup lookup_for(Sample in) {
-    constexpr Lookup table[] = {lookup<uint8_t>,  lookup<int8_t>,  lookup<uint16_t>,
-                                lookup<int16_t>, lookup<uint32_t>, lookup<int32_t>};
+    constexpr Lookup table[] = {lookup<uint8_t>,  lookup<int8_t>,  lookup<uint16_t>, lookup<int16_t>,
+                                lookup<uint32_t>, lookup<int32_t>, lookup<uint64_t>, lookup<int64_t>};
     return is_float(in) ? nullptr : table[static_cast<int>(in)];
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,73 @@ def test_equals_numpy_and_touches_nothing_else(frame: dict[str, Any]) -> None:
     assert (buffer.reshape(-1, item)[~inside] == 0xA5).all()
 
 
+@st.composite
+def long_frames(draw: st.DrawFn) -> dict[str, Any]:
+    """A row of 64-bit cells with dirt around the stored bits; the values are any, or mean some near a type's end."""
+    stored, signed = draw(st.sampled_from([64, 64, 63, 54, 53, 33, 12, 1])), draw(st.booleans())
+    low, high = (-(1 << (stored - 1)), (1 << (stored - 1)) - 1) if signed else (0, (1 << stored) - 1)
+    slope = draw(st.sampled_from([1.0, 1.0, -1.0, 2.0, -1000003.0, 2.0**32 + 1, 2.0**62, 0.0, 0.5, -1e-9]))
+    intercept = draw(st.sampled_from([0.0, -1024.0, 2.0**53 + 2, -(2.0**62), 2.0**62, -(2.0**63), 0.5]))
+    end = draw(st.sampled_from([0, 2**7, 2**8, 2**15, 2**16, 2**31, 2**32, -(2**7), -(2**15), -(2**31), 2**53, 2**63]))
+    meant = round((Fraction(end) - Fraction(intercept)) / Fraction(slope or 1))
+    values = draw(st.sampled_from([st.integers(meant - 3, meant + 3), st.integers(low, high)]))
+    values = draw(st.lists(values.map(lambda value: min(max(value, low), high)), min_size=1, max_size=9))
+    top, dirt = draw(st.integers(stored - 1, 63)), draw(st.integers(0, 2**64 - 1))
+    mask = (1 << stored) - 1 << top + 1 - stored
+    return {
+        "values": values,
+        "cells": [dirt & ~mask | value << top + 1 - stored & mask for value in values],
+        "codec": draw(st.sampled_from(["raw", "raw-be"])),
+        "dtype": np.dtype(draw(st.sampled_from(DTYPES))),
+        "meaning": {"slope": slope, "intercept": intercept},
+        "layout": {"bits_stored": stored, "high_bit": top, "pixel_representation": int(signed)},
+    }
+
+
+@given(long_frames())
+def test_64_bit_integers_equal_pythons(frame: dict[str, Any]) -> None:
+    values, dtype, (slope, intercept) = frame["values"], frame["dtype"], frame["meaning"].values()
+    # Whole numbers are exact in an integer type, and all others are rounded as numpy does it.
+    if dtype.kind != "f" and slope.is_integer() and abs(intercept) <= 2**62 and intercept.is_integer():
+        expected = [value * int(slope) + int(intercept) for value in values]
+    else:
+        expected = (np.array([float(value) for value in values]) * slope + intercept).tolist()
+        expected = [round(value) for value in expected] if dtype.kind != "f" else expected
+    data = np.array(frame["cells"], "<u8" if frame["codec"] == "raw" else ">u8")
+    spec = spec_of(frame["codec"], 1, len(values), 64, **frame["layout"], **frame["meaning"])
+    if dtype.kind != "f" and not np.iinfo(dtype).min <= min(expected) <= max(expected) <= np.iinfo(dtype).max:
+        with pytest.raises(ValueRangeError, match="do not fit"):
+            decoded(spec, data, (1, len(values)), dtype.name)
+    else:
+        found = decoded(spec, data, (1, len(values)), dtype.name)
+        np.testing.assert_array_equal(found, np.array([expected]).astype(dtype))
+
+
+@pytest.mark.parametrize(
+    ("value", "slope", "intercept"),
+    [
+        (2**62 + 127, 1, -(2**62)),
+        (2**62 + 128, 1, -(2**62)),
+        (2**62 - 129, 1, -(2**62)),
+        (2**53 + 1, 1, -(2**53)),
+        (-(2**62) - 128, -1, -(2**62)),
+        (2**40 + 1, 2**21 + 1, -(2**61) - 2**40 - 2**21 - 2**10),
+        (3, -(2**60) - 2**8, 2**61 + 2**60 + 2**10),
+        (2**63 - 1, 3, -(2**62)),
+    ],
+)
+def test_large_terms_that_nearly_cancel_each_other_are_exact(value: int, slope: int, intercept: int) -> None:
+    assert (int(float(slope)), int(float(intercept))) == (slope, intercept)
+    spec = spec_of("raw", 1, 1, 64, pixel_representation=1, slope=slope, intercept=intercept)
+    expected, cell = value * slope + intercept, np.array([value])
+    for dtype in ("int8", "uint8", "int16", "int32"):
+        if np.iinfo(dtype).min <= expected <= np.iinfo(dtype).max:
+            assert decoded(spec, cell, (1, 1), dtype).item() == expected
+        else:
+            with pytest.raises(ValueRangeError, match="do not fit"):
+                decoded(spec, cell, (1, 1), dtype)
+
+
 def test_integers_are_exact_where_doubles_in_between_would_be_too() -> None:
     cells = np.array([[0, 1, 65535, 32768]], np.uint16)
     spec = spec_of("raw", 1, 4, slope=32767.0, intercept=-1.0)
@@ -99,13 +167,14 @@ def test_one_value_out_of_range_is_an_error_not_a_wrap() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("bits", [16, 64])
 @pytest.mark.parametrize("signed", [0, 1])
-def test_modality_table_clamps_at_both_ends(dtype: str, signed: int) -> None:
+def test_modality_table_clamps_at_both_ends(dtype: str, bits: int, signed: int) -> None:
     entries = np.array([7, 100, 3, 255], "<u2")
-    cells = np.array([[-32768, -3, -2, -1, 0, 1, 2, 32767]], np.int16)
-    spec = spec_of("raw", 1, 8, pixel_representation=signed, table=entries.tobytes(), table_first=-2)
-    stored = cells if signed else cells.view(np.uint16)
-    expected = entries[np.clip(stored.astype(int) + 2, 0, 3)]
+    cells = np.array([[-(1 << (bits - 1)), -3, -2, -1, 0, 1, 2, (1 << (bits - 1)) - 1]], f"i{bits // 8}")
+    spec = spec_of("raw", 1, 8, bits, pixel_representation=signed, table=entries.tobytes(), table_first=-2)
+    stored = cells if signed else cells.view(f"u{bits // 8}")
+    expected = [[entries[min(max(value + 2, 0), 3)] for value in stored[0].tolist()]]
     np.testing.assert_array_equal(decoded(spec, cells, (1, 8), dtype), expected)
 
 

@@ -100,9 +100,10 @@ def test_transforms_of_jpeg_2000_do_not_exist_uncompressed(photometric: str) -> 
         decoded(spec, bytes(4), (1, 1, 3), "uint8")
 
 
-def test_64_bit_integers_are_not_decoded() -> None:
-    with pytest.raises(UnsupportedError, match="64-bit"):
-        decoded(spec_of("raw", 1, 1, 64), bytes(8), (1, 1), "int32")
+def test_colour_of_64_bits_is_refused() -> None:
+    spec = spec_of("raw", 1, 1, 64, bits_stored=8, photometric="RGB", samples_per_pixel=3)
+    with pytest.raises(UnsupportedError, match="8 bits in 64"):
+        decoded(spec, bytes(24), (1, 1, 3), "uint8")
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -130,6 +131,15 @@ def test_sizes(decode) -> None:
     for size in range(9):
         with pytest.raises(DamagedError, match=rf"{size} bytes of 9|no pixel data"):
             decode(spec, data[:size], (3, 3), "uint8")
+
+
+@pytest.mark.parametrize("codec", ["raw", "raw-be"])
+@pytest.mark.parametrize("signed", [0, 1])
+def test_64_bit_integers(codec: str, signed: int, decode) -> None:
+    image = RNG.integers(0, 2**53, (70, 301)) - (2**52 if signed else 0)
+    data = image.astype("<i8" if codec == "raw" else ">i8").tobytes()
+    spec = spec_of(codec, 70, 301, 64, pixel_representation=signed)
+    np.testing.assert_array_equal(decode(spec, data, image.shape, "float64"), image)
 
 
 @pytest.mark.parametrize("codec", ["raw", "raw-be"])

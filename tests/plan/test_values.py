@@ -27,7 +27,7 @@ def plan_of(
     pixel: PixelFormat | None = None,
     **fields: Any,
 ) -> VolumePlan:
-    allocated = 8 if bits <= 8 else 16 if bits <= 16 else 32
+    allocated = next(size for size in (8, 16, 32, 64) if bits <= size)
     fields.setdefault("rescale", Rescale(slope, intercept))
     info = SeriesInfo("1.2", "1.2.3", CT if modality == "CT" else MR, modality)
     pixel = pixel or PixelFormat(24, 32, allocated, bits, bits - 1, signed)
@@ -49,6 +49,10 @@ def plan_of(
         (16, 0, 1, -1024, "int32"),
         (32, 0, 1, 0, "uint32"),
         (32, 0, 3, 0, "float64"),
+        (33, 0, 1, 0, "float64"),
+        (53, 0, 1, 0, "float64"),
+        (54, 1, 1, 0, "float64"),
+        (64, 0, 0.5, 0, "float64"),
         (12, 0, -1, 0, "int16"),
         (12, 0, 0.5, 0, "float32"),
         (12, 0, 1, 0.5, "float32"),
@@ -60,13 +64,27 @@ def test_smallest_exact_type(bits: int, signed: int, slope: float, intercept: fl
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(1, 32), st.integers(0, 1), st.integers(-20, 20).filter(bool), st.integers(-70000, 70000))
+@given(st.integers(1, 48), st.integers(0, 1), st.integers(-20, 20).filter(bool), st.integers(-70000, 70000))
 def test_the_declared_range_fits(bits: int, signed: int, slope: int, intercept: int) -> None:
     dtype = plan_of(bits, signed, slope, intercept).dtype
     low = -(2 ** (bits - 1)) if signed else 0
     for stored in (low, low + 2**bits - 1):
         value = stored * slope + intercept
         assert int(np.array(value).astype(dtype)) == value
+
+
+@pytest.mark.parametrize(("bits", "signed"), [(54, 0), (55, 1), (64, 0), (64, 1)])
+def test_whole_numbers_that_float64_would_round_need_a_word_from_the_caller(bits: int, signed: int) -> None:
+    with pytest.raises(UnsupportedError, match=f"{bits} bits") as caught:
+        plan_of(bits, signed)
+    assert caught.value.uid == "1.2.3.1"
+    for dtype in ("int32", "float32", "float64"):
+        assert plan_of(bits, signed, options={"dtype": dtype}).dtype == np.dtype(dtype)
+
+
+def test_the_cell_may_be_wider_than_what_is_stored() -> None:
+    assert plan_of(pixel=PixelFormat(24, 32, 64, 12, 11)).dtype == np.int16
+    assert plan_of(pixel=PixelFormat(24, 32, 64, 32, 63, 1)).dtype == np.int32
 
 
 @pytest.mark.parametrize(("bits", "signed"), [(16, 1), (16, 0)])

@@ -23,7 +23,8 @@ POLICIES: dict[str, tuple[str, ...]] = {
 class PlanOptions:
     """How to resolve what a series leaves open. Whatever a policy does is listed in `volume.geometry.findings`.
 
-    dtype: numpy name of the voxel type, instead of the one chosen from the headers.
+    dtype: numpy name of the voxel type, instead of the one chosen from the headers. Integers are exact in an integer
+        type, which raises ValueRangeError at a voxel that does not fit; a float type rounds to the nearest.
     fill: value, in real-world units, of voxels that no image covers.
     select: which images to use. A mapping of DICOM keyword to value keeps the images that have these values, e.g.
         `{"SeriesInstanceUID": "1.2.3", "EchoTime": 4.6}`; a number picks one of several stacks, as the error

@@ -3,7 +3,10 @@
 The type is the smallest that holds what BitsStored and the rescale allow, exactly: signed before unsigned where
 both hold it, since torch and many viewers have no unsigned 16 bits. A fractional slope or intercept gives float32,
 whose 24 significant bits hold a rescaled 16-bit value to one part in 16 million; `dtype="float64"` is for those
-who need more.
+who need more. More than 32 stored bits give float64 instead.
+
+Whole numbers beyond 32 bits give float64, which holds all below 2^53. More stored bits than that are refused unless
+the caller names a type: an integer one is exact or raises ValueRangeError, a float one rounds to the nearest.
 
 CT is the one exception. Writers often declare BitsStored 16 with an intercept of -1024, which would need 32 bits
 only for values that no scanner makes. Then the type is int16 all the same, unless Pixel Padding Value itself would
@@ -75,8 +78,8 @@ def _check(record: FrameRecord) -> None:
         error = UnsupportedError(f"SamplesPerPixel {pixel.samples_per_pixel}")
     if not (math.isfinite(rescale.slope) and math.isfinite(rescale.intercept)) or rescale.slope == 0:
         error = DamagedError(f"RescaleSlope {rescale.slope}, RescaleIntercept {rescale.intercept}")
-    if is_colour(pixel) and _colour_bits(pixel) > 32:
-        error = UnsupportedError(f"colour of {_colour_bits(pixel)} bits")
+    if pixel.samples_per_pixel > 1 and pixel.bits_allocated > 32:
+        error = UnsupportedError(f"colour of {pixel.bits_allocated} bits")
     if rescale.table is not None and not rescale.table.length:
         error = DamagedError("the Modality LUT is empty")
     if error:
@@ -104,6 +107,13 @@ def _range(record: FrameRecord) -> tuple[int, int]:
     signed = pixel.pixel_representation == 1
     low = -(1 << (pixel.bits_stored - 1)) if signed else 0
     high = (1 << (pixel.bits_stored - signed)) - 1
+    if high > 1 << 53:
+        raise UnsupportedError(
+            f"whole numbers of {pixel.bits_stored} bits, which float64 would round; dtype= with an integer type loads "
+            'them if they fit that, dtype="float64" rounds',
+            uid=record.uid,
+            address=record.address,
+        )
     ends = [value * int(rescale.slope) + int(rescale.intercept) for value in (low, high)]
     return min(ends), max(ends)
 
@@ -115,7 +125,7 @@ def _holds(dtype: str, low: float, high: float) -> bool:
 
 def _smallest(records: Sequence[FrameRecord], is_ct: bool) -> np.dtype[Any]:
     if not all(_is_exact(record) for record in records):
-        wide = any(r.pixel.is_float and r.pixel.bits_allocated == 64 for r in records)
+        wide = any(r.pixel.bits_stored > 32 for r in records)
         return np.dtype("float64" if wide else "float32")
     ranges = [_range(record) for record in records]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
