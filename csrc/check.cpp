@@ -82,8 +82,7 @@ void check_target(const vs_frame &frame, const vs_target &target) {
              static_cast<unsigned long long>(target.size));
 }
 
-void check_codestream(const vs_codestream &stream, const Encoded &encoded) {
-    const vs_frame &frame = encoded.frame;
+void check_codestream(const vs_codestream &stream, const vs_frame &frame) {
     if (stream.rows != frame.rows || stream.columns != frame.columns || stream.components != frame.samples_per_pixel)
         fail(VS_MISMATCH, "the codestream holds %u rows, %u columns, %u components; the metadata say %u, %u, %u",
              stream.rows, stream.columns, stream.components, frame.rows, frame.columns, frame.samples_per_pixel);

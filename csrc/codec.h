@@ -35,6 +35,10 @@ struct Plane {
 
 class Sink {
 public:
+    // Before the first row, from codecs whose streams describe themselves. Throws VS_MISMATCH if the metadata
+    // contradict it.
+    virtual void begin(const vs_codestream &stream) = 0;
+
     // Row `y` from the top, one plane a component; each row once, in any order. The samples need no alignment.
     virtual void row(uint32_t y, const Plane *planes) = 0;
 
@@ -65,9 +69,5 @@ struct Codec {
 // One object a codec file; frame.cpp lists them in the order of vs_codec.
 extern const Codec raw_codec, raw_be_codec, rle_codec, jpeg_codec, jpeg_lossless_codec, jpeg_ls_codec,
     jpeg_2000_codec, htj2k_codec;
-
-// Compares a codestream's header with the metadata before any decoding; throws VS_MISMATCH naming both. It may hold
-// fewer or more bits than BitsStored (the sink masks what is above), but not more than BitsAllocated.
-void check_codestream(const vs_codestream &stream, const Encoded &encoded);
 
 } // namespace vs

@@ -137,7 +137,7 @@ bool try_openjph(const J2kHeader &header, const Encoded &encoded, Sink &sink) {
 }
 
 void decode(const Encoded &encoded, Sink &sink) {
-    const J2kHeader header = check_j2k(encoded);
+    const J2kHeader header = begin_j2k(encoded, sink);
     if (header.components > 4 || header.precision > 31)
         fail(VS_UNSUPPORTED, "%u components of %d bits", header.components, header.precision);
     if (is_for_openjph(header) && try_openjph(header, encoded, sink))

@@ -199,7 +199,7 @@ void decode(const Encoded &encoded, Sink &sink) {
         fail(VS_CORRUPT, "not a JPEG stream, or its header is cut");
     if (!is_dct(header))
         fail(VS_UNSUPPORTED, "a JPEG stream of kind SOF%d is not DCT", header.frame_kind - SOF0);
-    check_codestream(describe(VS_CODEC_JPEG, header), encoded);
+    sink.begin(describe(VS_CODEC_JPEG, header));
     if (header.components != 1 && header.components != 3)
         fail(VS_UNSUPPORTED, "%u JPEG components", header.components);
 #ifndef VS_JPEG_12

@@ -130,7 +130,7 @@ void check_image(const opj_image_t &image, const J2kHeader &header, const Encode
 }
 
 void decode(const Encoded &encoded, Sink &sink) {
-    const J2kHeader header = check_j2k(encoded);
+    const J2kHeader header = begin_j2k(encoded, sink);
     if (header.high_throughput && !VS_OPJ_AT_LEAST(2, 5))
         fail(VS_UNSUPPORTED, "OpenJPEG %s does not decode HTJ2K", opj_version());
     if (header.components > 4)

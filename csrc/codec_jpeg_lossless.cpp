@@ -60,7 +60,7 @@ private:
         read_frame_header(segment, header_);
         if (segment.marker != SOF3)
             fail(VS_UNSUPPORTED, "a JPEG of process SOF%u, not lossless", segment.marker - SOF0);
-        check_codestream(describe(VS_CODEC_JPEG_LOSSLESS, header_), encoded_);
+        sink_.begin(describe(VS_CODEC_JPEG_LOSSLESS, header_));
         precision_ = header_.precision;
         if (precision_ < 2 || precision_ > 16)
             fail(VS_CORRUPT, "JPEG lossless of %u bits", precision_);

@@ -100,7 +100,7 @@ void decode(const Encoded &encoded, Sink &sink) {
     vs_codestream stream;
     if (!probe(encoded.data, encoded.size, stream))
         fail(VS_CORRUPT, "not a JPEG-LS stream, or its header is cut");
-    check_codestream(stream, encoded);
+    sink.begin(stream);
     if (stream.components > 4)
         fail(VS_UNSUPPORTED, "%u components", stream.components);
 

@@ -135,13 +135,13 @@ bool is_complete(const J2kHeader &header) noexcept {
     return header.tiles == 1 && announced != 0 && parts == announced;
 }
 
-J2kHeader check_j2k(const Encoded &encoded) {
+J2kHeader begin_j2k(const Encoded &encoded, Sink &sink) {
     J2kHeader header;
     if (!read_j2k_header(encoded.data, encoded.size, header))
         fail(VS_CORRUPT, "not a JPEG 2000 codestream, or its header is cut");
     vs_codestream stream{};
     probe_j2k(encoded.data, encoded.size, stream);
-    check_codestream(stream, encoded);
+    sink.begin(stream);
     if (!header.uniform)
         fail(VS_UNSUPPORTED, "JPEG 2000 components of different size, precision or sign");
     if (encoded.frame.reduce > header.levels)

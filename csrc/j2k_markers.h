@@ -28,7 +28,7 @@ bool read_j2k_header(const uint8_t *data, size_t size, J2kHeader &header) noexce
 bool is_complete(const J2kHeader &header) noexcept;
 
 // The checks that must pass before either library sees a byte; throws. Returns what is to be decoded.
-J2kHeader check_j2k(const Encoded &encoded);
+J2kHeader begin_j2k(const Encoded &encoded, Sink &sink);
 
 // One probe for both codecs: says which of them the codestream is.
 bool probe_j2k(const uint8_t *data, size_t size, vs_codestream &out);

@@ -75,6 +75,16 @@ Placer::Placer(const vs_frame &frame, const vs_target &target, bool gives_rgb)
     row_stride_ = target.row_stride ? static_cast<size_t>(target.row_stride) : row_bytes;
 }
 
+void Placer::begin(const vs_codestream &stream) {
+    check_codestream(stream, frame_);
+    // A lossy sample is a number near the one encoded: beside an edge, 63 can come back as 64 if the codestream has
+    // more bits than are stored. Masked to six bits (what pydicom does) that is 0, black within white; the nearest
+    // value that the metadata allow is 63, and decoders likewise clamp to their own precision. What a lossless
+    // codestream holds above BitsStored was put there, overlays for one, and is masked as in uncompressed pixels.
+    // So are samples of the other sign: as bits of two's complement, -1 would be clamped to the largest value.
+    clamps_ = stream.is_lossy && stream.is_signed == frame_.pixel_representation;
+}
+
 unsigned char *Placer::scratch(unsigned slot, size_t bytes) {
     thread_local std::vector<unsigned char> slots[4];
     if (slots[slot].size() < bytes)
@@ -99,6 +109,11 @@ Placer::Stored Placer::stored(const Plane &plane, unsigned component) {
     if (plane.step == 1 && right == 0)
         return {plane.samples, type};
     auto *out = scratch(component, static_cast<size_t>(columns_) * size_of(type));
+    if (clamps_ && top < width) {
+        const int64_t high = (int64_t{1} << (top - is_signed)) - 1, low = is_signed ? -high - 1 : 0;
+        clamp_for(plane.type)(plane.samples, plane.step, out, columns_, low, high, top - bits);
+        return {out, type};
+    }
     unpack_for(type, is_signed)(plane.samples, plane.step, out, columns_, left, right);
     return {out, type};
 }

@@ -13,6 +13,10 @@ size_t size_of(vs_dtype type);
 void check_frame(const vs_frame &frame);
 void check_target(const vs_frame &frame, const vs_target &target);
 
+// Compares a codestream's header with the metadata before any decoding; throws VS_MISMATCH naming both. It may hold
+// fewer or more bits than BitsStored, but not more than BitsAllocated.
+void check_codestream(const vs_codestream &stream, const vs_frame &frame);
+
 // Size of the decoded frame, after `reduce`.
 uint32_t reduced(uint32_t size, unsigned reduce);
 
@@ -21,6 +25,7 @@ public:
     // Both must have passed the checks above, and outlive this.
     Placer(const vs_frame &frame, const vs_target &target, bool gives_rgb);
 
+    void begin(const vs_codestream &stream) override;
     void row(uint32_t y, const Plane *planes) override;
 
     // Throws if rows are missing.
@@ -45,6 +50,7 @@ private:
     bool is_ybr_; // the rows to come are YBR
     uint32_t rows_, columns_, channels_;
     bool is_exact_; // slope and intercept are integers, so integers stay exact
+    bool clamps_ = false; // what lies beyond the stored range is overshoot, not bits of something else
     uint32_t seen_ = 0;
     Extent written_;
 };

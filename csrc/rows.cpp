@@ -41,6 +41,7 @@ const bool use_avx2 = __builtin_cpu_supports("avx2");
 } // namespace
 
 Unpack unpack_for(Sample in, bool is_signed) { return VS_PICK(unpack_for)(in, is_signed); }
+Clamp clamp_for(Sample in) { return VS_PICK(clamp_for)(in); }
 Range range_for(Sample in) { return VS_PICK(range_for)(in); }
 HasNan has_nan_for(Sample in) { return VS_PICK(has_nan_for)(in); }
 Affine affine_for(Sample in, vs_dtype out) { return VS_PICK(affine_for)(in, out); }

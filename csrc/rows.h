@@ -26,6 +26,10 @@ struct Extent {
 using Unpack = void (*)(const void *in, uint32_t step, void *out, size_t count, unsigned left, unsigned right);
 Unpack unpack_for(Sample in, bool is_signed);
 
+// Takes each `step`-th sample, clamps it to low .. high, which its type holds, then shifts right by `right`.
+using Clamp = void (*)(const void *in, uint32_t step, void *out, size_t count, int64_t low, int64_t high, unsigned right);
+Clamp clamp_for(Sample in); // integers of at most 32 bits, as codestreams have
+
 // Smallest and largest value, NaN aside; minimum > maximum if there is none.
 using Range = Extent (*)(const void *in, size_t count);
 Range range_for(Sample in);

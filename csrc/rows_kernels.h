@@ -26,6 +26,16 @@ void unpack(const void *in, uint32_t step, void *out, size_t count, unsigned lef
     }
 }
 
+template <class T>
+void clamp(const void *in, uint32_t step, void *out, size_t count, int64_t low, int64_t high, unsigned right) {
+    const T least = static_cast<T>(low), most = static_cast<T>(high);
+    auto *to = static_cast<T *>(out);
+    for (size_t i = 0; i < count; ++i) {
+        const T x = load<T>(in, i * step);
+        to[i] = static_cast<T>((x < least ? least : x > most ? most : x) >> right);
+    }
+}
+
 template <class In> Extent range(const void *in, size_t count) {
     if constexpr (std::is_floating_point_v<In>) {
         constexpr In infinity = std::numeric_limits<In>::infinity();
@@ -129,6 +139,12 @@ Unpack unpack_for(Sample in, bool is_signed) {
     case 4: return is_signed ? unpack<int32_t> : unpack<uint32_t>;
     default: return is_signed ? unpack<int64_t> : unpack<uint64_t>;
     }
+}
+
+Clamp clamp_for(Sample in) {
+    constexpr Clamp table[] = {clamp<uint8_t>,  clamp<int8_t>,  clamp<uint16_t>,
+                               clamp<int16_t>, clamp<uint32_t>, clamp<int32_t>};
+    return table[static_cast<int>(in)];
 }
 
 Range range_for(Sample in) {
