@@ -4,6 +4,7 @@
 #ifdef VOLSTREAM_OPENJPH
 
 #include "openjph_messages.h"
+#include "scratch.h"
 
 #include <openjph/ojph_arch.h>
 #include <openjph/ojph_codestream.h>
@@ -15,7 +16,6 @@
 #include <algorithm>
 #include <memory>
 #include <new>
-#include <vector>
 
 #define VS_TEXT(x) #x
 #define VS_VERSION(major, minor, patch) VS_TEXT(major) "." VS_TEXT(minor) "." VS_TEXT(patch)
@@ -29,7 +29,6 @@ namespace {
 // One codestream object a thread: its memory serves frame after frame. It is thrown away after any error.
 struct Decoder {
     std::unique_ptr<ojph::codestream> stream;
-    std::vector<uint8_t> rows; // one row a component, 4 bytes a sample or fewer
 
     ojph::codestream &fresh() {
 #if VS_OJPH_AT_LEAST(0, 22)
@@ -68,7 +67,7 @@ Plane narrow_row(const ojph::si32 *from, uint32_t count, const J2kHeader &header
 
 void pull_rows(ojph::codestream &stream, const J2kHeader &header, const Encoded &encoded, Sink &sink) {
     const size_t row_bytes = size_t(encoded.columns) * sizeof(int32_t);
-    decoder.rows.resize(row_bytes * header.components);
+    uint8_t *rows = scratch(SCRATCH_SAMPLES, row_bytes * header.components);
     Plane planes[4];
     for (uint32_t y = 0; y < encoded.rows; ++y) {
         for (uint32_t i = 0; i < header.components; ++i) {
@@ -76,7 +75,7 @@ void pull_rows(ojph::codestream &stream, const J2kHeader &header, const Encoded 
             const ojph::line_buf *line = stream.pull(component);
             if (!line || component != i || line->size < encoded.columns)
                 fail(VS_CORRUPT, "OpenJPH gave no row %u", y);
-            planes[i] = narrow_row(line->i32, encoded.columns, header, decoder.rows.data() + i * row_bytes);
+            planes[i] = narrow_row(line->i32, encoded.columns, header, rows + i * row_bytes);
         }
         sink.row(y, planes);
     }
@@ -122,7 +121,11 @@ bool is_for_openjph(const J2kHeader &header) {
 
 bool try_openjph(const J2kHeader &header, const Encoded &encoded, Sink &sink) {
     try {
-        return decode_openjph(header, encoded, sink);
+        const bool is_done = decode_openjph(header, encoded, sink);
+        // Its memory grows with the codestream, and with what a row of tiles needs at 4 bytes a sample.
+        if (header.size + uint64_t{4} * header.rows * header.columns * header.components > scratch_limit)
+            decoder.stream.reset();
+        return is_done;
     } catch (const Error &) {
         decoder.stream.reset();
         throw;

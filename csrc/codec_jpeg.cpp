@@ -1,6 +1,7 @@
 // DCT JPEG, 8 bit and (libjpeg-turbo 3) 12 bit, through libjpeg's own interface. ISO 10918-1.
 #include "codec.h"
 #include "jpeg_markers.h"
+#include "scratch.h"
 
 namespace vs {
 
@@ -25,7 +26,6 @@ bool probe(const uint8_t *data, size_t size, vs_codestream &out) {
 #include <csetjmp>
 #include <cstdio> // jpeglib.h needs it
 #include <cstring>
-#include <vector>
 
 #include <jpeglib.h>
 
@@ -118,7 +118,6 @@ template <class Step> bool attempt(State &state, Step step) {
 // One decompressor a thread; jpeg_abort keeps its permanent memory for the next frame.
 struct Decoder {
     State state{};
-    std::vector<uint8_t> row;
 
     ~Decoder() {
         if (state.created)
@@ -179,8 +178,7 @@ void read_row(State &state, uint8_t *row) {
 
 void give_rows(const Encoded &encoded, Sink &sink, uint32_t components, bool wide) {
     State &state = decoder.state;
-    decoder.row.resize(size_t(encoded.columns) * components * (wide ? 2 : 1));
-    uint8_t *row = decoder.row.data();
+    uint8_t *row = scratch(SCRATCH_SAMPLES, uint64_t(encoded.columns) * components * (wide ? 2 : 1));
     Plane planes[3];
     for (uint32_t i = 0; i < components; ++i)
         planes[i] = {row + (wide ? 2 * i : i), wide ? Sample::i16 : Sample::u8, components};
@@ -210,7 +208,9 @@ void decode(const Encoded &encoded, Sink &sink) {
     State &state = decoder.state;
     if (!state.created)
         decoder.create();
-    jpeg_abort_decompress(&state.jpeg); // what the last frame left, whichever way it ended
+    const struct Abort { // a progressive frame's coefficients, for one, are not to be kept
+        ~Abort() { jpeg_abort_decompress(&decoder.state.jpeg); }
+    } abort;
     state.source.next_input_byte = encoded.data;
     state.source.bytes_in_buffer = trim_padding(encoded.data, encoded.size);
     state.may_lack_end = false;

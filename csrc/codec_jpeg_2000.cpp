@@ -1,5 +1,6 @@
 // JPEG 2000 through OpenJPEG, which from 2.5 on also reads HTJ2K.
 #include "j2k_markers.h"
+#include "scratch.h"
 
 #ifdef VOLSTREAM_OPENJPEG
 
@@ -8,7 +9,6 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <vector>
 
 #define VS_OPJ_AT_LEAST(major, minor)                                                                                  \
     (OPJ_VERSION_MAJOR > (major) || (OPJ_VERSION_MAJOR == (major) && OPJ_VERSION_MINOR >= (minor)))
@@ -138,10 +138,11 @@ void decode(const Encoded &encoded, Sink &sink) {
 
     Reader reader{header.data, header.size, 0};
     if (!header.ended && is_complete(header)) { // OpenJPEG insists on EOC, real files lack it
-        thread_local std::vector<uint8_t> ended;
-        ended.assign(header.data, header.data + header.size);
-        ended.insert(ended.end(), {0xFF, 0xD9});
-        reader = {ended.data(), ended.size(), 0};
+        uint8_t *ended = scratch(SCRATCH_STREAM, header.size + 2);
+        std::memcpy(ended, header.data, header.size);
+        ended[header.size] = 0xFF;
+        ended[header.size + 1] = 0xD9;
+        reader = {ended, header.size + 2, 0};
     }
     Complaint complaint;
     complaint.warnings_count = !encoded.frame.allow_truncated;

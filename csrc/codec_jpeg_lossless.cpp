@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <vector>
 
 namespace vs {
 namespace {
@@ -118,7 +119,7 @@ private:
         for (Component *component : scan_)
             component->rows.resize(size_t{encoded_.columns} * (is_whole ? 2 : rows));
         const uint32_t interval = restart_interval_ ? restart_interval_ / encoded_.columns : rows;
-        BitReader &bits = bit_reader();
+        BitReader bits;
         const uint8_t *end = encoded_.data + encoded_.size;
         for (uint32_t y = 0; y < rows; ++y) {
             if (y % interval == 0) {
@@ -136,7 +137,6 @@ private:
             if (is_whole)
                 deliver(y, slot);
         }
-        bits.trim();
     }
 
     // `above` is the slot of the row above, -1 if there is none to predict from.
@@ -178,11 +178,6 @@ private:
             planes[i] = {row, Sample::u16, 1};
         }
         sink_.row(y, planes);
-    }
-
-    static BitReader &bit_reader() {
-        thread_local BitReader reader;
-        return reader;
     }
 
     const Encoded &encoded_;

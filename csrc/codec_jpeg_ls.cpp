@@ -1,6 +1,7 @@
 // JPEG-LS, lossless and near-lossless, through CharLS. ISO 14495-1.
 #include "codec.h"
 #include "jpeg_markers.h"
+#include "scratch.h"
 
 namespace vs {
 
@@ -22,8 +23,8 @@ bool probe(const uint8_t *data, size_t size, vs_codestream &out) {
 
 #include <charls/charls.h>
 
+#include <cstring>
 #include <memory>
-#include <vector>
 
 namespace vs {
 
@@ -38,10 +39,10 @@ struct Bytes {
     size_t size;
 };
 
-struct Scratch {
-    std::vector<uint8_t> unpadded, pixels;
+struct Decoded {
+    uint8_t *samples;
+    charls_interleave_mode mode;
 };
-thread_local Scratch scratch;
 
 void check(charls_jpegls_errc status) {
     if (status == charls::jpegls_errc::success)
@@ -51,14 +52,18 @@ void check(charls_jpegls_errc status) {
 }
 
 Bytes without_byte_before_end(Bytes stream) {
-    scratch.unpadded.assign(stream.data, stream.data + stream.size - 3);
-    scratch.unpadded.insert(scratch.unpadded.end(), {0xFF, 0xD9});
-    return {scratch.unpadded.data(), scratch.unpadded.size()};
+    const size_t size = stream.size - 1;
+    uint8_t *copy = scratch(SCRATCH_STREAM, size);
+    std::memcpy(copy, stream.data, size - 2);
+    copy[size - 2] = 0xFF;
+    copy[size - 1] = EOI;
+    return {copy, size};
 }
 
 uint32_t sample_bytes(const vs_codestream &stream) { return stream.precision > 8 ? 2 : 1; }
 
-void give_rows(const Encoded &encoded, Sink &sink, const vs_codestream &stream, bool interleaved) {
+void give_rows(const Encoded &encoded, Sink &sink, const vs_codestream &stream, const Decoded &decoded) {
+    const bool interleaved = decoded.mode != charls::interleave_mode::none;
     const uint32_t components = stream.components, bytes = sample_bytes(stream);
     const Sample type = bytes == 1 ? Sample::u8 : Sample::u16;
     const size_t plane_row = size_t(encoded.columns) * bytes;
@@ -67,14 +72,13 @@ void give_rows(const Encoded &encoded, Sink &sink, const vs_codestream &stream, 
         for (uint32_t i = 0; i < components; ++i) {
             const size_t offset = interleaved ? y * plane_row * components + size_t(i) * bytes
                                               : (size_t(i) * encoded.rows + y) * plane_row;
-            planes[i] = {scratch.pixels.data() + offset, type, interleaved ? components : 1};
+            planes[i] = {decoded.samples + offset, type, interleaved ? components : 1};
         }
         sink.row(y, planes);
     }
 }
 
-// Leaves the samples in scratch.pixels; returns how they are interleaved.
-charls_interleave_mode decode_samples(Bytes stream, const vs_codestream &expected) {
+Decoded decode_samples(Bytes stream, const vs_codestream &expected) {
     const std::unique_ptr<charls_jpegls_decoder, Free> decoder(charls_jpegls_decoder_create());
     if (!decoder)
         fail(VS_NO_MEMORY, "no memory for the JPEG-LS decoder");
@@ -85,15 +89,15 @@ charls_interleave_mode decode_samples(Bytes stream, const vs_codestream &expecte
     if (info.width != expected.columns || info.height != expected.rows || info.component_count != expected.components ||
         info.bits_per_sample != expected.precision)
         fail(VS_CORRUPT, "CharLS reads another frame header");
-    charls_interleave_mode mode{};
-    check(charls_jpegls_decoder_get_interleave_mode(decoder.get(), &mode));
+    Decoded out{};
+    check(charls_jpegls_decoder_get_interleave_mode(decoder.get(), &out.mode));
     size_t needed = 0;
     check(charls_jpegls_decoder_get_destination_size(decoder.get(), 0, &needed));
     if (needed != size_t(expected.rows) * expected.columns * expected.components * sample_bytes(expected))
         fail(VS_CORRUPT, "CharLS would decode %zu bytes", needed);
-    scratch.pixels.resize(needed);
-    check(charls_jpegls_decoder_decode_to_buffer(decoder.get(), scratch.pixels.data(), needed, 0));
-    return mode;
+    out.samples = scratch(SCRATCH_SAMPLES, needed);
+    check(charls_jpegls_decoder_decode_to_buffer(decoder.get(), out.samples, needed, 0));
+    return out;
 }
 
 void decode(const Encoded &encoded, Sink &sink) {
@@ -109,16 +113,16 @@ void decode(const Encoded &encoded, Sink &sink) {
     const uint8_t *end = bytes.data + bytes.size;
     if (end[-2] != 0xFF || end[-1] != 0xD9)
         fail(VS_TRUNCATED, "the JPEG-LS stream has no end marker");
-    charls_interleave_mode mode{};
+    Decoded decoded{};
     try {
-        mode = decode_samples(bytes, stream);
+        decoded = decode_samples(bytes, stream);
     } catch (const Error &) {
         // Some encoders pad before the end marker instead of behind it; CharLS before 2.4.3 refuses that.
         if (end[-3] != 0)
             throw;
-        mode = decode_samples(without_byte_before_end(bytes), stream);
+        decoded = decode_samples(without_byte_before_end(bytes), stream);
     }
-    give_rows(encoded, sink, stream, mode != charls::interleave_mode::none);
+    give_rows(encoded, sink, stream, decoded);
 }
 
 } // namespace

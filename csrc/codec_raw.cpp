@@ -1,6 +1,8 @@
 // Uncompressed pixels: 1 bit a pixel, 8 to 64 bit integers, 32 and 64 bit floats, both byte orders.
 #include "raw.h"
 
+#include "scratch.h"
+
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -15,11 +17,6 @@ Sample sample_of(const vs_frame &frame) {
     case 32: return frame.is_float ? Sample::f32 : Sample::u32;
     default: return frame.is_float ? Sample::f64 : Sample::u64;
     }
-}
-
-std::vector<uint8_t> &scratch() {
-    thread_local std::vector<uint8_t> bytes;
-    return bytes;
 }
 
 template <class T> T swapped(T x) {
@@ -106,16 +103,16 @@ void decode(const Encoded &e, Sink &sink) {
     const uint64_t surplus = raw_surplus(frame, e.size);
     // Frames of bits start and end anywhere: what surrounds them belongs to their neighbours.
     if (surplus && !is_bits)
-        raw_check_surplus(frame, e.data + (e.size - surplus), surplus);
+        raw_check_surplus(frame, e.data + (e.size - surplus), surplus, surplus);
     const uint8_t *data = e.data;
     if (frame.codec == VS_CODEC_RAW_BE && (is_bits || !raw_row_bytes(frame))) {
         // The last byte of an odd number of them is the second of its word.
         const size_t size = (static_cast<size_t>(raw_frame_bytes(frame)) + 1) & ~size_t{1};
         if (e.size < size)
             fail(VS_TRUNCATED, "%zu bytes of %zu", e.size, size);
-        scratch().resize(size);
-        swap_cells(data, scratch().data(), size, frame.bits_allocated);
-        data = scratch().data();
+        uint8_t *swapped = scratch(SCRATCH_STREAM, size);
+        swap_cells(data, swapped, size, frame.bits_allocated);
+        data = swapped;
     }
     if (is_bits)
         bit_rows(e, data, sink);
@@ -150,12 +147,12 @@ uint64_t raw_surplus(const vs_frame &frame, uint64_t size) {
     return size - expected;
 }
 
-void raw_check_surplus(const vs_frame &frame, const uint8_t *data, uint64_t size) {
+void raw_check_surplus(const vs_frame &frame, const uint8_t *data, uint64_t size, uint64_t surplus) {
     // A byte of any value makes the length even; more of them are padding only if they hold nothing.
     const uint64_t expected = raw_frame_bytes(frame);
-    if (size > (expected & 1) && std::any_of(data, data + size, [](uint8_t byte) { return byte != 0; }))
+    if (surplus > (expected & 1) && std::any_of(data, data + size, [](uint8_t byte) { return byte != 0; }))
         fail(VS_MISMATCH, "%llu bytes where rows, columns and bits allocated make %llu",
-             static_cast<unsigned long long>(expected + size), static_cast<unsigned long long>(expected));
+             static_cast<unsigned long long>(expected + surplus), static_cast<unsigned long long>(expected));
 }
 
 uint64_t raw_row_bytes(const vs_frame &frame) {
@@ -170,10 +167,10 @@ void raw_rows(const vs_frame &frame, const uint8_t *data, uint32_t first, uint32
     if (frame.codec == VS_CODEC_RAW)
         return interleaved_rows(frame, data, first, count, sink);
     const auto row_bytes = static_cast<size_t>(raw_row_bytes(frame));
-    scratch().resize(row_bytes);
+    uint8_t *row = scratch(SCRATCH_STREAM, row_bytes);
     for (uint32_t y = first; y < first + count; ++y, data += row_bytes) {
-        swap_cells(data, scratch().data(), row_bytes, frame.bits_allocated);
-        interleaved_rows(frame, scratch().data(), y, 1, sink);
+        swap_cells(data, row, row_bytes, frame.bits_allocated);
+        interleaved_rows(frame, row, y, 1, sink);
     }
 }
 

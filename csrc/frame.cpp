@@ -2,6 +2,7 @@
 #include "file.h"
 #include "place.h"
 #include "raw.h"
+#include "scratch.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -30,6 +31,9 @@ template <class Work>
 vs_status guarded(const vs_frame *frame, const vs_target *target, vs_result *result, Work work) noexcept {
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     *result = vs_result{nan, nan, {}};
+    const struct Trim {
+        ~Trim() { trim_scratch(); }
+    } trim;
     const auto report = [result](vs_status status, const char *why) {
         std::snprintf(result->message, sizeof result->message, "%s", why);
         return status;
@@ -63,27 +67,6 @@ void decode_bytes(const Codec &codec, const vs_frame &frame, const uint8_t *data
     codec.decode({frame, data, size, reduced(frame.rows, frame.reduce), reduced(frame.columns, frame.reduce)}, sink);
 }
 
-// Bytes read from files, kept from frame to frame unless a frame was unusually large.
-class Block {
-public:
-    ~Block() {
-        if (bytes_.capacity() > keep)
-            std::vector<uint8_t>().swap(bytes_);
-    }
-    uint8_t *reserve(uint64_t size) {
-        if (size > std::numeric_limits<size_t>::max() / 2)
-            throw std::bad_alloc();
-        if (bytes_.size() < size)
-            bytes_.resize(static_cast<size_t>(size));
-        return bytes_.data();
-    }
-
-private:
-    static constexpr size_t keep = 32u << 20;
-    static thread_local std::vector<uint8_t> bytes_;
-};
-thread_local std::vector<uint8_t> Block::bytes_;
-
 uint64_t total(const File &file, const vs_range *ranges, size_t count) {
     uint64_t sum = 0;
     for (size_t i = 0; i < count; ++i) {
@@ -93,6 +76,10 @@ uint64_t total(const File &file, const vs_range *ranges, size_t count) {
             fail(VS_TRUNCATED, "the file has %llu bytes, the frame ends at byte %llu",
                  static_cast<unsigned long long>(file.size()),
                  static_cast<unsigned long long>(range.offset) + range.length);
+        // Fragments of a frame are apart, so together they are no longer than the file either.
+        if (range.length > file.size() - sum)
+            fail(VS_CORRUPT, "the fragments are longer than the file's %llu bytes",
+                 static_cast<unsigned long long>(file.size()));
         sum += range.length;
     }
     return sum;
@@ -104,17 +91,16 @@ void stream_rows(const File &file, const vs_range &range, const vs_frame &frame,
     const uint64_t surplus = raw_surplus(frame, range.length);
     const uint64_t row_bytes = raw_row_bytes(frame);
     const auto rows = static_cast<uint32_t>(std::clamp<uint64_t>(block_bytes / row_bytes, 1, frame.rows));
-    Block block;
-    uint8_t *bytes = block.reserve(rows * row_bytes);
+    uint8_t *bytes = scratch(SCRATCH_FILE, std::max(rows * row_bytes, block_bytes));
     for (uint32_t y = 0; y < frame.rows; y += rows) {
         const uint32_t count = std::min(rows, frame.rows - y);
         file.read(range.offset + y * row_bytes, count * row_bytes, bytes);
         raw_rows(frame, bytes, y, count, sink);
     }
-    if (surplus) {
-        bytes = block.reserve(surplus);
-        file.read(range.offset + range.length - surplus, surplus, bytes);
-        raw_check_surplus(frame, bytes, surplus);
+    for (uint64_t left = surplus, count; left; left -= count) {
+        count = std::min(left, block_bytes);
+        file.read(range.offset + range.length - left, count, bytes);
+        raw_check_surplus(frame, bytes, count, surplus);
     }
 }
 
@@ -131,12 +117,13 @@ vs_status vs_decode(const vs_frame *frame, const uint8_t *data, size_t size, con
 vs_status vs_decode_file(const vs_frame *frame, const char *path, const vs_range *ranges, size_t count,
                          const vs_target *target, vs_result *result) {
     return guarded(frame, target, result, [&](const Codec &codec, Sink &sink) {
+        if (!path || (count && !ranges))
+            fail(VS_BAD_ARGUMENT, "no path or no ranges");
         const File file(path);
         const uint64_t size = total(file, ranges, count);
         if (count == 1 && frame->codec <= VS_CODEC_RAW_BE && raw_row_bytes(*frame))
             return stream_rows(file, ranges[0], *frame, sink);
-        Block block;
-        uint8_t *bytes = block.reserve(size), *end = bytes;
+        uint8_t *bytes = scratch(SCRATCH_FILE, size), *end = bytes;
         for (size_t i = 0; i < count; end += ranges[i++].length)
             file.read(ranges[i].offset, ranges[i].length, end);
         decode_bytes(codec, *frame, bytes, static_cast<size_t>(size), sink);

@@ -1,9 +1,11 @@
 #include "huffman.h"
 
 #include "codec.h"
+#include "scratch.h"
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace vs {
 namespace {
@@ -68,10 +70,8 @@ HuffmanTable::Code HuffmanTable::find_long(uint64_t bits) const {
 
 const uint8_t *BitReader::fill(const uint8_t *at, const uint8_t *end, size_t row_samples) {
     const size_t padding = row_samples * most_bytes + load_bytes;
-    const size_t needed = static_cast<size_t>(end - at) + padding;
-    if (bytes_.size() < needed)
-        bytes_.resize(needed);
-    uint8_t *out = bytes_.data();
+    uint8_t *out = scratch(SCRATCH_STREAM, static_cast<size_t>(end - at) + padding);
+    bytes_ = out;
     while (at != end) {
         const auto *stop = static_cast<const uint8_t *>(std::memchr(at, 0xFF, static_cast<size_t>(end - at)));
         if (!stop)
@@ -90,12 +90,12 @@ const uint8_t *BitReader::fill(const uint8_t *at, const uint8_t *end, size_t row
     }
     std::memset(out, 0, padding);
     position_ = 0;
-    size_ = 8 * static_cast<uint64_t>(out - bytes_.data());
+    size_ = 8 * static_cast<uint64_t>(out - bytes_);
     return at;
 }
 
 bool BitReader::differences(const HuffmanTable &table, uint16_t *out, size_t count) {
-    const uint8_t *bytes = bytes_.data();
+    const uint8_t *bytes = bytes_;
     uint64_t position = position_;
     bool is_good = true;
     for (size_t i = 0; i < count; ++i) {
@@ -114,12 +114,6 @@ bool BitReader::differences(const HuffmanTable &table, uint16_t *out, size_t cou
     }
     position_ = position;
     return is_good;
-}
-
-void BitReader::trim() {
-    constexpr size_t keep = 32u << 20;
-    if (bytes_.capacity() > keep)
-        std::vector<uint8_t>().swap(bytes_);
 }
 
 } // namespace vs

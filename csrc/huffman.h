@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace vs {
 
@@ -48,11 +47,8 @@ public:
     // True if more bits were taken than there are.
     bool is_past_end() const { return position_ > size_; }
 
-    // Gives back what an unusually large frame took.
-    void trim();
-
 private:
-    std::vector<uint8_t> bytes_;
+    const uint8_t *bytes_ = nullptr; // in the thread's scratch
     uint64_t position_ = 0, size_ = 0; // bits
 };
 

@@ -1,6 +1,7 @@
 #include "place.h"
 
 #include "colour.h"
+#include "scratch.h"
 
 #include <algorithm>
 #include <cmath>
@@ -52,6 +53,8 @@ Sample with_sign(Sample type, bool is_signed) {
     return static_cast<Sample>((static_cast<int>(type) & ~1) | static_cast<int>(is_signed));
 }
 
+Scratch plane_slot(unsigned component) { return static_cast<Scratch>(SCRATCH_PLANE_0 + component); }
+
 } // namespace
 
 size_t size_of(vs_dtype type) {
@@ -85,13 +88,6 @@ void Placer::begin(const vs_codestream &stream) {
     clamps_ = stream.is_lossy && stream.is_signed == frame_.pixel_representation;
 }
 
-unsigned char *Placer::scratch(unsigned slot, size_t bytes) {
-    thread_local std::vector<unsigned char> slots[4];
-    if (slots[slot].size() < bytes)
-        slots[slot].resize(bytes);
-    return slots[slot].data();
-}
-
 Placer::Stored Placer::stored(const Plane &plane, unsigned component) {
     if (is_float(plane.type)) {
         if (plane.step == 1)
@@ -108,7 +104,7 @@ Placer::Stored Placer::stored(const Plane &plane, unsigned component) {
     const Sample type = with_sign(plane.type, is_signed);
     if (plane.step == 1 && right == 0)
         return {plane.samples, type};
-    auto *out = scratch(component, static_cast<size_t>(columns_) * size_of(type));
+    auto *out = scratch(plane_slot(component), static_cast<size_t>(columns_) * size_of(type));
     if (clamps_ && top < width) {
         const int64_t high = (int64_t{1} << (top - is_signed)) - 1, low = is_signed ? -high - 1 : 0;
         clamp_for(plane.type)(plane.samples, plane.step, out, columns_, low, high, top - bits);
@@ -123,7 +119,7 @@ Placer::Stored Placer::looked_up(const Stored &indices) {
     const Lookup lookup = lookup_for(indices.type);
     if (!lookup)
         fail(VS_UNSUPPORTED, "a lookup table for float pixels");
-    auto *out = reinterpret_cast<uint16_t *>(scratch(3, static_cast<size_t>(columns_) * channels_ * sizeof(uint16_t)));
+    auto *out = reinterpret_cast<uint16_t *>(scratch(SCRATCH_ROW, static_cast<size_t>(columns_) * channels_ * sizeof(uint16_t)));
     for (uint32_t channel = 0; channel < channels_; ++channel)
         lookup(indices.samples, columns_, table.entries + static_cast<size_t>(channel) * table.length, table.length,
                table.first, out + channel, channels_);
@@ -146,7 +142,7 @@ Placer::Stored Placer::interleaved(const Plane *planes) {
             fail(VS_UNSUPPORTED, "components of different or float sample types");
         const Stored part = stored(planes[c], c);
         part_type = part.type;
-        parts[c] = scratch(c, columns_ * size);
+        parts[c] = scratch(plane_slot(c), columns_ * size);
         if (part.samples != parts[c])
             std::memcpy(parts[c], part.samples, columns_ * size);
     }
@@ -159,7 +155,7 @@ Placer::Stored Placer::interleaved(const Plane *planes) {
             for (unsigned c = 0; c < 3; ++c)
                 row[3 * i + c] = in[c][i];
     };
-    auto *out = scratch(3, columns_ * size * 3);
+    auto *out = scratch(SCRATCH_ROW, columns_ * size * 3);
     switch (size) {
     case 1: weave(out); break;
     case 2: weave(reinterpret_cast<uint16_t *>(out)); break;

@@ -3,8 +3,6 @@
 
 #include "rows.h"
 
-#include <vector>
-
 namespace vs {
 
 size_t size_of(vs_dtype type);
@@ -41,7 +39,6 @@ private:
     Stored looked_up(const Stored &indices);
     Stored interleaved(const Plane *planes);
     void write(uint32_t y, const Stored &row);
-    unsigned char *scratch(unsigned slot, size_t bytes);
 
     const vs_frame &frame_;
     unsigned char *first_;

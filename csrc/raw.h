@@ -11,8 +11,8 @@ uint64_t raw_frame_bytes(const vs_frame &frame);
 // How many of `size` bytes follow the frame; throws VS_TRUNCATED if there are too few for it.
 uint64_t raw_surplus(const vs_frame &frame, uint64_t size);
 
-// Throws VS_MISMATCH unless the bytes behind the frame are padding.
-void raw_check_surplus(const vs_frame &frame, const uint8_t *data, uint64_t size);
+// Throws VS_MISMATCH unless these bytes, some or all of the `surplus` behind the frame, are padding.
+void raw_check_surplus(const vs_frame &frame, const uint8_t *data, uint64_t size, uint64_t surplus);
 
 // Bytes a row if each row lies in one piece, so that a frame can be decoded a few rows at a time; else 0.
 uint64_t raw_row_bytes(const vs_frame &frame);

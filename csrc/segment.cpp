@@ -1,5 +1,6 @@
 #include "segment.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <climits>
@@ -102,6 +103,7 @@ uint32_t vs_wait(const vs_board *board, uint32_t sequence, double seconds) {
     uint32_t now = vs_load_word(word);
     if (now != sequence || !(seconds > 0)) return now;
 #if defined(__linux__)
+    seconds = std::min(seconds, 86400.0); // a wait without end fits no time_t; the caller looks again
     const double whole = std::floor(seconds);
     timespec limit{static_cast<time_t>(whole), static_cast<long>((seconds - whole) * 1e9)};
     syscall(SYS_futex, word, FUTEX_WAIT, sequence, &limit, nullptr, 0); // any return is a reason to look again

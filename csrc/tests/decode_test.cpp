@@ -1,4 +1,5 @@
 // The C interface without Python: one small case of each kind. The many are in tests/native.
+#include "scratch.h"
 #include "volstream.h"
 
 #include <cmath>
@@ -95,6 +96,22 @@ void lists_codecs() {
     CHECK(vs_probe(nullptr, 0, &stream) == VS_UNSUPPORTED);
 }
 
+void keeps_no_more_scratch_than_is_usual() {
+    const uint8_t data[2] = {};
+    vs_frame frame = frame_of(VS_CODEC_RAW, 1, 1, 16);
+    std::vector<int16_t> items(1);
+    const vs_target target = target_of(items, VS_INT16);
+    vs_result result;
+    const uint8_t *usual = vs::scratch(vs::SCRATCH_FILE, 1 << 20);
+    CHECK(vs_decode(&frame, data, 2, &target, &result) == VS_OK);
+    CHECK(vs::scratch(vs::SCRATCH_FILE, 1 << 20) == usual);
+    for (const size_t size : {sizeof data, size_t{1}}) { // whichever way a decode ends
+        vs::scratch(vs::SCRATCH_STREAM, vs::scratch_limit);
+        CHECK(vs_decode(&frame, data, size, &target, &result) == (size == 2 ? VS_OK : VS_TRUNCATED));
+        CHECK(vs::scratch_bytes() == 0);
+    }
+}
+
 } // namespace
 
 int main() {
@@ -102,5 +119,6 @@ int main() {
     says_what_is_wrong();
     unpacks_runs();
     lists_codecs();
+    keeps_no_more_scratch_than_is_usual();
     return 0;
 }

@@ -21,15 +21,15 @@ def lossy(codec: str, frame: Array) -> tuple[bytes, Array]:
     """`frame` with loss, in all the bits of its type, and what another decoder makes of that."""
     if codec == "jpeg-2000":
         data = imagecodecs.jpeg2k_encode(frame, level=40, codecformat="j2k", reversible=False)
-        return data, imagecodecs.jpeg2k_decode(data)
+        return bytes(data), imagecodecs.jpeg2k_decode(data)
     if codec == "htj2k":
         data = imagecodecs.htj2k_encode(frame, level=0.05, reversible=False)
-        return data, imagecodecs.htj2k_decode(data)
+        return bytes(data), imagecodecs.htj2k_decode(data)
     if codec == "jpeg-ls":
         data = encode_jpeg_ls(frame, 8 * frame.dtype.itemsize, near=3)
         return data, imagecodecs.jpegls_decode(data)
     data = imagecodecs.jpeg8_encode(frame, level=70)
-    return data, imagecodecs.jpeg8_decode(data)
+    return bytes(data), imagecodecs.jpeg8_decode(data)
 
 
 def needs(codec: str) -> None:

@@ -197,6 +197,28 @@ def test_a_file_that_is_too_short_is_named_with_numbers(tmp_path: Path) -> None:
         _native.decode_file(spec, str(path), [], out, 0, "uint16")
 
 
+def test_what_follows_a_frame_in_its_file_is_padding_or_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "padded"
+    image = RNG.integers(0, 65536, (4, 4), dtype=np.uint16)
+    out = np.zeros((4, 4), np.uint16)
+    spec, padding = spec_of("raw", 4, 4), 300_001  # more than is read at a time
+    path.write_bytes(image.tobytes() + bytes(padding))
+    _native.decode_file(spec, str(path), [(0, 32 + padding)], out, 0, "uint16")
+    np.testing.assert_array_equal(out, image)
+    for place in (0, 131072, padding - 1):
+        path.write_bytes(image.tobytes() + bytes(place) + b"\1" + bytes(padding - place - 1))
+        with pytest.raises(DamagedError, match="300033 bytes where rows, columns and bits allocated make 32"):
+            _native.decode_file(spec, str(path), [(0, 32 + padding)], out, 0, "uint16")
+
+
+def test_a_frame_is_not_longer_than_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "repeated"
+    path.write_bytes(bytes(100))
+    out = np.zeros((10, 10), np.uint16)
+    with pytest.raises(DamagedError, match="longer than the file's 100 bytes"):
+        _native.decode_file(spec_of("raw", 10, 10), str(path), [(0, 100), (0, 100)], out, 0, "uint16")
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     out = np.zeros((1, 1), np.uint16)
     spec = spec_of("raw", 1, 1)
