@@ -58,7 +58,8 @@ void check_frame(const vs_frame &f) {
         fail(VS_CORRUPT, "lookup table of %u entries, %u channels", f.table->length, f.table->channels);
     if (f.reduce > 32 || (f.codec != VS_CODEC_JPEG_2000 && f.codec != VS_CODEC_HTJ2K && (f.reduce || f.allow_truncated)))
         fail(VS_BAD_ARGUMENT, "only JPEG 2000 and HTJ2K decode at reduced size or quality");
-    if (f.first_bit && (f.bits_allocated != 1 || f.first_bit >> 48))
+    const bool is_mid_word = f.bits_allocated == 8 && f.codec == VS_CODEC_RAW_BE && f.first_bit == 8;
+    if (f.first_bit && !is_mid_word && (f.bits_allocated != 1 || f.first_bit >> 48))
         fail(VS_BAD_ARGUMENT, "first bit %llu", static_cast<unsigned long long>(f.first_bit));
 }
 

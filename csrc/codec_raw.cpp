@@ -112,7 +112,7 @@ void decode(const Encoded &e, Sink &sink) {
             fail(VS_TRUNCATED, "%zu bytes of %zu", e.size, size);
         uint8_t *swapped = scratch(SCRATCH_STREAM, size);
         swap_cells(data, swapped, size, frame.bits_allocated);
-        data = swapped;
+        data = swapped + (is_bits ? 0 : frame.first_bit / 8);
     }
     if (is_bits)
         bit_rows(e, data, sink);
@@ -136,7 +136,7 @@ uint64_t raw_frame_bytes(const vs_frame &frame) {
         return (frame.first_bit + pixels * frame.samples_per_pixel * frame.bits_allocated + 7) / 8;
     if (frame.bits_allocated != 8 || frame.columns % 2)
         fail(VS_UNSUPPORTED, "YBR_FULL_422 with %u columns of %u bits", frame.columns, frame.bits_allocated);
-    return pixels * 2;
+    return frame.first_bit / 8 + pixels * 2;
 }
 
 uint64_t raw_surplus(const vs_frame &frame, uint64_t size) {

@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     frame.allow_truncated = h[6] >> 6 & 1;
     frame.photometric = static_cast<uint8_t>(frame.samples_per_pixel == 3 ? VS_RGB + h[7] % 5 : h[7] % 8 == 7);
     frame.reduce = h[8] % 8 == 0 ? h[8] >> 6 : 0;
-    frame.first_bit = frame.bits_allocated == 1 ? h[9] : 0;
+    frame.first_bit = frame.bits_allocated == 1 ? h[9] : frame.bits_allocated == 8 ? h[9] & 8 : 0;
     frame.slope = pick<double>({1, 1, 2, -1, 0.5}, h[10]);
     frame.intercept = pick<double>({0, 0, -1024, 0.25}, h[11]);
     if (is_known && h[12] & 1) { // the likelier way deeper in: metadata that agree

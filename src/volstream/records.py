@@ -67,11 +67,16 @@ class PixelFormat:
     palette: LookupTable | None = None
 
     @property
-    def frame_bytes(self) -> int:
-        """Size of one uncompressed frame, in bytes (a 1-bit frame rounded up)."""
+    def frame_bits(self) -> int:
+        """Size of one uncompressed frame, in bits."""
         # YBR_FULL_422 stores two of each four chrominance samples away: 2 bytes a pixel instead of 3.
         samples = 2 if self.photometric == "YBR_FULL_422" else self.samples_per_pixel
-        return (self.rows * self.columns * samples * self.bits_allocated + 7) // 8
+        return self.rows * self.columns * samples * self.bits_allocated
+
+    @property
+    def frame_bytes(self) -> int:
+        """The same in bytes, rounded up."""
+        return (self.frame_bits + 7) // 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from volstream.headers.dataset import from_dataset
 from volstream.headers.dicomjson import records_from_json
 from volstream.headers.part10 import read_records
 from volstream.records import FrameRecord
+from volstream.syntaxes import BIG_ENDIAN
 
 DATA = os.environ.get("VOLSTREAM_TEST_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="VOLSTREAM_TEST_DATA is not set")
@@ -89,7 +90,10 @@ def check_frames(records: list[FrameRecord], ds: pydicom.Dataset, path: Path) ->
         data = ds.PixelData
         size = records[0].pixel.frame_bytes
         bits = ds.Rows * ds.Columns * ds.SamplesPerPixel * ds.BitsAllocated
-        expected = [data[bits * n // 8 : (bits * (n + 1) + 7) // 8] for n in range(len(records))]
+        word = 2 if records[0].transfer_syntax == BIG_ENDIAN else 1  # frames are located in whole words
+        starts = [bits * n // (8 * word) * word for n in range(len(records))]
+        ends = [-(-bits * (n + 1) // (8 * word)) * word for n in range(len(records))]
+        expected = [data[start:end] for start, end in zip(starts, ends, strict=True)]
         assert size == (bits + 7) // 8 or ds.PhotometricInterpretation == "YBR_FULL_422"
     for record, wanted in zip(records, expected, strict=True):
         assert (

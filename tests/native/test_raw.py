@@ -40,6 +40,15 @@ def test_big_endian_bytes_are_in_words() -> None:
     np.testing.assert_array_equal(decoded(spec, words, (3, 3), "uint8"), np.arange(1, 10).reshape(3, 3))
     with pytest.raises(DamagedError, match="9 bytes of 10"):
         decoded(spec, words[:9], (3, 3), "uint8")
+    # A frame from the middle of a word on, as all but the first may be
+    second = spec_of("raw-be", 3, 3, 8, first_bit=8)
+    words = bytes([1, 77, 3, 2, 5, 4, 7, 6, 9, 8])
+    np.testing.assert_array_equal(decoded(second, words, (3, 3), "uint8"), np.arange(1, 10).reshape(3, 3))
+    with pytest.raises(DamagedError, match="8 bytes of 10"):
+        decoded(second, words[:8], (3, 3), "uint8")
+    for codec, first in (("raw", 8), ("raw-be", 16), ("raw-be", 1)):
+        with pytest.raises(UsageError, match="first bit"):
+            decoded(spec_of(codec, 3, 3, 8, first_bit=first), words, (3, 3), "uint8")
 
 
 @pytest.mark.parametrize("bits", [8, 16, 32])

@@ -226,6 +226,23 @@ def test_big_endian_words_are_turned(client: Any, tmp_path: Path, bits: int) -> 
     assert answer.parts[0][1] == values.tobytes()
 
 
+@pytest.mark.parametrize("bits", [1, 8])
+def test_big_endian_frames_that_share_a_word(client: Any, tmp_path: Path, bits: int) -> None:
+    values: NDArray[np.uint8] = np.random.default_rng(1).integers(0, 1 << bits, (4, 3, 7)).astype(np.uint8)
+    pixels = np.packbits(values, bitorder="little").tobytes() if bits == 1 else values.tobytes()
+    pixels = np.frombuffer(pixels + bytes(len(pixels) % 2), "<u2").byteswap().tobytes()
+    layout = {"Rows": 3, "Columns": 7, "BitsAllocated": bits, "BitsStored": bits, "HighBit": bits - 1}
+    image = one_file(tmp_path, b"", 4, **layout, PixelRepresentation=0)
+    image.PixelData = pixels
+    image["PixelData"].VR = "OW"
+    image.file_meta.TransferSyntaxUID = ts.BIG_ENDIAN
+    pydicom.dcmwrite(tmp_path / "one.dcm", image, force_encoding=True, implicit_vr=False, little_endian=False)
+    with serve(tmp_path) as server:
+        answer = client.frames(f"{server.series[0]}/instances/{image.SOPInstanceUID}", "1,2,3,4")
+    for (_, body), frame in zip(answer.parts, values, strict=True):
+        assert body == (np.packbits(frame, bitorder="little") if bits == 1 else frame).tobytes()
+
+
 def test_files_that_change_behind_its_back_are_an_error_not_pixels(client: Any, tmp_path: Path) -> None:
     made = case("plain", tmp_path)
     with serve(tmp_path) as server:

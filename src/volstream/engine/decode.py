@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from .. import _native
 from ..errors import DamagedError, UnsupportedError
+from ..headers.pixeldata import first_bit
 from ..records import FileRange, FrameRecord, Payload, PixelFormat, Rescale
 from ..syntaxes import IMPLICIT, SYNTAXES
 
@@ -81,21 +82,12 @@ def _native_spec(pixel: PixelFormat, rescale: Rescale, codec: str, first_bit: in
     return _native.FrameSpec(**spec_fields(pixel, rescale, codec, first_bit))
 
 
-def first_bit(job: Job) -> int:
-    """Where a 1-bit frame starts in its first byte: frames of one object follow each other without padding
-    (PS3.5 section 8.1.1), those of a DICOMweb answer start at a byte."""
-    record, pixel = job.record, job.record.pixel
-    if pixel.bits_allocated != 1 or record.location is None:
-        return 0
-    return record.frame * pixel.rows * pixel.columns * pixel.samples_per_pixel % 8
-
-
 def decode_native(job: Job, target: Any, slice_bytes: int, dtype: str) -> tuple[float, float]:
     """Decode in this process without the GIL; (minimum, maximum) of the voxels written."""
     codec = codec_of(job.payload.transfer_syntax)
     if codec not in native_codecs():
         raise UnsupportedError(f"no built-in decoder for {SYNTAXES[job.payload.transfer_syntax].name}")
-    spec = _native_spec(job.record.pixel, job.rescale, codec, first_bit(job))
+    spec = _native_spec(job.record.pixel, job.rescale, codec, first_bit(job.record, job.payload.transfer_syntax))
     data = job.payload.data
     if isinstance(data, FileRange):
         return _native.decode_file(spec, data.path, data.ranges, target, job.index * slice_bytes, dtype)
@@ -104,9 +96,10 @@ def decode_native(job: Job, target: Any, slice_bytes: int, dtype: str) -> tuple[
 
 def task_of(job: Job, slice_bytes: int, dtype: str) -> Task:
     """The same job for a child process."""
-    spec = spec_fields(job.record.pixel, job.rescale, codec_of(job.payload.transfer_syntax), first_bit(job))
+    syntax = job.payload.transfer_syntax
+    spec = spec_fields(job.record.pixel, job.rescale, codec_of(syntax), first_bit(job.record, syntax))
     data = tuple(job.payload.data) if isinstance(job.payload.data, FileRange) else job.payload.data
-    return Task(spec, data, job.payload.transfer_syntax, job.index * slice_bytes, dtype)
+    return Task(spec, data, syntax, job.index * slice_bytes, dtype)
 
 
 def run_task(task: Task, target: Any) -> tuple[float, float]:

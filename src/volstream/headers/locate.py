@@ -30,7 +30,7 @@ class PixelData(NamedTuple):
         if self.fragments is None:
             if known is not None and known.encapsulated:
                 raise DamagedError(f"the pixel data are not encapsulated, as {known.name} must be")
-            ranges = native_ranges(pixel, count, self.offset, self.length or 0)
+            ranges = native_ranges(pixel, count, self.offset, self.length or 0, self.transfer_syntax)
         else:
             if known is not None and not known.encapsulated:
                 raise DamagedError(f"the pixel data are encapsulated, which {known.name} cannot be")

@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from volstream.errors import DamagedError
-from volstream.records import PixelFormat
+from volstream.records import FrameRecord, PixelFormat
+from volstream.syntaxes import BIG_ENDIAN, SYNTAXES
 
 log = logging.getLogger(__name__)
 
@@ -28,18 +29,31 @@ class Fragments(NamedTuple):
     extended_lengths: tuple[int, ...] = ()
 
 
-def native_ranges(pixel: PixelFormat, count: int, offset: int, length: int) -> list[Ranges]:
-    """Frames of uncompressed pixel data. What a truncated file lacks is found when the frame is read."""
-    size = pixel.frame_bytes
-    bits = pixel.rows * pixel.columns * pixel.samples_per_pixel if pixel.bits_allocated == 1 else 8 * size
+def native_ranges(pixel: PixelFormat, count: int, offset: int, length: int, transfer_syntax: str = "") -> list[Ranges]:
+    """Frames of uncompressed pixel data, in whole words: `first_bit` tells where in its first word a frame starts.
+    What a truncated file lacks is found when the frame is read."""
+    size, bits, word = pixel.frame_bytes, pixel.frame_bits, _word_bits(transfer_syntax)
     expected = (bits * count + 7) // 8
     # Padding is common, and harmless. Half a frame more means that the header is wrong.
     if length < expected or length - expected > max(size // 2, 1):
         raise DamagedError(f"{length} bytes of pixel data where {count} frames of {size} bytes are {expected}")
-    if pixel.bits_allocated == 1:  # frames follow each other without padding, PS3.5 8.1.1
-        starts = [bits * frame // 8 for frame in range(count)]
-        return [((offset + start, (bits * (frame + 1) + 7) // 8 - start),) for frame, start in enumerate(starts)]
-    return [((offset + frame * size, size),) for frame in range(count)]
+    # Frames follow each other without padding, PS3.5 8.1.1.
+    starts = [bits * frame // word * word // 8 for frame in range(count)]
+    ends = [-(-bits * (frame + 1) // word) * word // 8 for frame in range(count)]
+    return [((offset + start, end - start),) for start, end in zip(starts, ends, strict=True)]
+
+
+def first_bit(record: FrameRecord, transfer_syntax: str) -> int:
+    """Where a frame starts in the first word of its location; alone, as in a DICOMweb answer, at its first bit."""
+    known = SYNTAXES.get(transfer_syntax)
+    if record.location is None or (known is not None and known.encapsulated):
+        return 0
+    return record.frame * record.pixel.frame_bits % _word_bits(transfer_syntax)
+
+
+def _word_bits(transfer_syntax: str) -> int:
+    """Big endian bytes and single bits are in swapped pairs of bytes: words of VR OW, PS3.5 A.3."""
+    return 16 if transfer_syntax == BIG_ENDIAN else 8
 
 
 def frame_ranges(data: Fragments, count: int) -> list[Ranges]:

@@ -93,7 +93,7 @@ def _run(codes: list[int], at: int, segments: int, out: list[int], length: int, 
             at += 2 + count
         elif kind == 1 and out and at + 2 < len(codes):  # a line from the last entry to this one
             last, end = out[-1], codes[at + 2]
-            out += [last + round((end - last) * step / count) for step in range(1, count + 1)]
+            out += [round(last + (end - last) * step / count) for step in range(1, count + 1)]
             at += 3
         elif kind == 2 and not nested and at + 2 + (2 if wide else 4) <= len(codes):  # segments at an offset again
             low = codes[at + 2 :]

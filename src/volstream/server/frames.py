@@ -7,8 +7,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from volstream.errors import TruncatedError, UnsupportedError
+from volstream.errors import TruncatedError
 from volstream.headers.part10 import read_records
+from volstream.headers.pixeldata import first_bit
 from volstream.records import FileRange, FrameRecord, PixelFormat
 from volstream.server.index import Instance
 from volstream.syntaxes import BIG_ENDIAN, ENCAPSULATED_RAW, EXPLICIT, SYNTAXES
@@ -23,7 +24,7 @@ def sent_syntax(stored: str) -> str:
 
 def frame_size(record: FrameRecord) -> int:
     """Length of what `read_frame` returns, without reading it."""
-    if isinstance(record.location, FileRange) and record.pixel.bits_allocated > 1:
+    if isinstance(record.location, FileRange) and sent_syntax(record.transfer_syntax) != EXPLICIT:
         return record.location.size
     return record.pixel.frame_bytes
 
@@ -31,17 +32,18 @@ def frame_size(record: FrameRecord) -> int:
 def read_frame(instance: Instance, number: int) -> bytes:
     """The bytes of frame `number`, from 0. Blocks on the file."""
     record = instance.records[number]
-    # Deflated files are unpacked again for each request: rare, and small.
-    location = record.location or read_records(instance.path)[number].location
+    if not record.location:  # deflated files are unpacked again for each request: rare, and small
+        record = read_records(instance.path)[number]
+    location = record.location
     if isinstance(location, FileRange):
         with Path(location.path).open("rb") as file:
             data = b"".join(_read(file, *each) for each in location.ranges)
     else:
         data = bytes(location or b"")
-    if record.pixel.bits_allocated == 1 and sent_syntax(record.transfer_syntax) == EXPLICIT:
-        data = _from_first_bit(data, record.pixel, number)
     if record.transfer_syntax == BIG_ENDIAN:
         data = _little_endian(data, record.pixel)
+    if record.pixel.bits_allocated <= 8 and sent_syntax(record.transfer_syntax) == EXPLICIT:
+        data = _alone(data, record)
     if len(data) != frame_size(record):
         raise TruncatedError(f"{len(data)} of {frame_size(record)} bytes", uid=record.uid, index=number)
     return data
@@ -52,17 +54,16 @@ def _read(file: BinaryIO, offset: int, length: int) -> bytes:
     return file.read(length)
 
 
-def _from_first_bit(data: bytes, pixel: PixelFormat, number: int) -> bytes:
-    """Frames of single bits follow each other without padding (PS3.5 8.1.1); alone, each begins at a byte."""
-    count = pixel.rows * pixel.columns * pixel.samples_per_pixel
-    first = count * number % 8
-    bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[first : first + count]
+def _alone(data: bytes, record: FrameRecord) -> bytes:
+    """Frames follow each other without padding (PS3.5 8.1.1), and may share a word; alone, each begins at its own."""
+    first = first_bit(record, record.transfer_syntax)
+    if record.pixel.bits_allocated == 8:
+        return data[first // 8 :][: record.pixel.frame_bytes]
+    bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[first : first + record.pixel.frame_bits]
     return np.packbits(bits, bitorder="little").tobytes()
 
 
 def _little_endian(data: bytes, pixel: PixelFormat) -> bytes:
     """Bytes of 8-bit samples come in swapped pairs as well, since they are words of VR OW (PS3.5 A.3)."""
     width = max(pixel.bits_allocated // 8, 2)
-    if len(data) % width:
-        raise UnsupportedError("big endian frames that share a word")
     return np.frombuffer(data, f">u{width}").astype(f"<u{width}").tobytes()
