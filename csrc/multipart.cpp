@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <new>
 #include <string>
 
@@ -342,10 +343,10 @@ template <class Work> vs_status guarded(vs_multipart &parser, Work work) {
 vs_multipart *vs_multipart_new(const char *boundary, size_t size, const vs_multipart_limits *limits) {
     if (size > max_boundary) return nullptr;
     try {
-        auto *parser = new vs_multipart;
+        auto parser = std::make_unique<vs_multipart>();
         parser->limits = *limits;
         parser->boundary.assign(boundary ? boundary : "", size);
-        return parser;
+        return parser.release();
     } catch (const std::exception &) {
         return nullptr;
     }

@@ -1,7 +1,4 @@
 // libFuzzer target: the multipart splitter on any bytes. However they are cut into chunks, parts and verdict agree.
-//
-//   clang++ -std=c++17 -g -O1 -fsanitize=fuzzer,address,undefined -Icsrc csrc/fuzz/multipart.cpp csrc/multipart.cpp
-//       -o fuzz_multipart
 #include "multipart.h"
 
 #include <algorithm>
