@@ -115,14 +115,32 @@ uint32_t vs_wait(const vs_board *board, uint32_t sequence, double seconds) {
     return vs_load_word(word);
 }
 
-void vs_prefault(void *address, size_t length) {
+int vs_prefault(void *address, size_t length) {
 #if defined(__linux__)
     const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
     const uintptr_t first = reinterpret_cast<uintptr_t>(address) & ~(page - 1);
     const uintptr_t last = reinterpret_cast<uintptr_t>(address) + length;
-    madvise(reinterpret_cast<void *>(first), last - first, MADV_POPULATE_WRITE);
+    while (madvise(reinterpret_cast<void *>(first), last - first, MADV_POPULATE_WRITE) != 0) {
+        if (errno == EINTR || errno == EAGAIN) continue;
+        return errno == EINVAL ? 0 : errno; // EINVAL: a kernel that does not know it
+    }
+    return 0;
 #else
     (void)address, (void)length;
+    return 0;
+#endif
+}
+
+int vs_can_prefault(void) {
+#if defined(__linux__)
+    const long page = sysconf(_SC_PAGESIZE);
+    void *probe = mmap(nullptr, static_cast<size_t>(page), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (probe == MAP_FAILED) return 0;
+    const bool known = madvise(probe, static_cast<size_t>(page), MADV_POPULATE_WRITE) == 0;
+    munmap(probe, static_cast<size_t>(page));
+    return known;
+#else
+    return 0;
 #endif
 }
 

@@ -43,7 +43,9 @@ class Session:
         """Fetch the headers, decide what will be built, allocate it; nothing is fetched or decoded yet."""
         self._loop = asyncio.get_running_loop()
         plan = await self.plan()
-        self._segment = Segment.create(plan.shape, plan.dtype, plan.metadata, slices=len(plan.slots), fill=plan.fill)
+        self._segment = Segment.create(
+            plan.shape, plan.dtype, plan.metadata, slices=len(plan.slots), fill=plan.fill, reserve=False
+        )
         self._pipeline = Pipeline(self._source, plan, self._segment, self._engine_options)
         return Volume(self._segment, self, geometry=plan.geometry)
 

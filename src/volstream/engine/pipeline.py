@@ -16,7 +16,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import DamagedError, SourceError, UsageError, VolstreamError
+from ..errors import DamagedError, ResourceError, SourceError, UsageError, VolstreamError
 from ..records import FrameRecord, Payload
 from .budget import ByteBudget
 from .decode import Job
@@ -74,14 +74,20 @@ class Pipeline:
         todo = [i for i in self._index.values() if states[i] != FULL]
         for index in todo:
             self.errors.pop(index, None)
-        self._fill_gaps()
-        self._may_retry = True
-        await self._load(todo)
-        self._may_retry = False
-        if self._again:
-            log.warning("%d damaged frames are fetched once more", len(self._again))
-            todo, self._again = self._again, []
+        # Taking the volume's memory lasts as long as decoding into it, so both go on at once. A worker takes what its
+        # slice needs before it writes, and fails if there is none: that is told; this here need not be.
+        reserving = asyncio.ensure_future(asyncio.to_thread(self._segment.reserve))
+        try:
+            self._fill_gaps()
+            self._may_retry = True
             await self._load(todo)
+            self._may_retry = False
+            if self._again:
+                log.warning("%d damaged frames are fetched once more", len(self._again))
+                todo, self._again = self._again, []
+                await self._load(todo)
+        finally:
+            await _finished(reserving)
 
     async def _load(self, todo: list[int]) -> None:
         workers = Workers(self._segment, self._done, count=self._options.workers, executor=self._options.executor)
@@ -169,8 +175,23 @@ class Pipeline:
         self.errors[index] = error.located(uid=record.uid, index=index, address=record.address)
         log.warning("slice %d failed: %s", index, type(error).__name__)
         log.debug("slice %d: %s", index, error)
-        self._segment.blank(index)
+        with contextlib.suppress(ResourceError):
+            self._segment.blank(index)
         self._segment.publish(index, FAILED)
+
+
+async def _finished(task: asyncio.Future[None]) -> None:
+    """Until `task` is over, even if cancelled meanwhile: it uses the segment."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if task.exception() is not None:
+        log.warning("the volume's memory could not be reserved: %s", task.exception())
+    if cancelled is not None:
+        raise cancelled
 
 
 def _settle(settled: asyncio.Future[None]) -> None:

@@ -84,9 +84,9 @@ class Workers:
     def _decode(self, job: Job) -> tuple[float, float] | VolstreamError:
         segment = self._segment
         try:
+            segment.prepare(job.index)
             if self._remote:
                 return self._decode_in_child(job)
-            segment.prepare(job.index)
             try:
                 return decode_native(job, segment.voxels, segment.slice_bytes, self._dtype)
             except UnsupportedError:

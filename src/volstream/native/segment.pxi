@@ -24,7 +24,8 @@ cdef extern from "segment.h":
     uint32_t vs_load_word(const uint32_t*) nogil
     void vs_states(const vs_board*, uint8_t*) nogil
     uint32_t vs_wait(const vs_board*, uint32_t, double) nogil
-    void vs_prefault(void*, size_t) nogil
+    int vs_prefault(void*, size_t) nogil
+    int vs_can_prefault()
 
 
 cdef class Board:
@@ -118,5 +119,12 @@ cdef class Board:
         cdef uint64_t size = <uint64_t> self._view.len
         if offset > size or length > size - offset:
             raise UsageError("the pages lie outside the mapping")
+        cdef int failure
         with nogil:
-            vs_prefault(<char*> self._view.buf + offset, length)
+            failure = vs_prefault(<char*> self._view.buf + offset, length)
+        if failure:
+            raise OSError(failure, "no memory for these pages")
+
+
+def can_prefault():
+    return vs_can_prefault() != 0

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._native import Board
+from .._native import Board, can_prefault
 from ..errors import ResourceError, UsageError
 from . import memory
 from .layout import HEADER_SIZE, MAGIC, PERSISTENT, Layout, voxel_bytes
@@ -74,6 +74,7 @@ class Segment:
         slices: int,
         fill: float = 0,
         path: Path | None = None,
+        reserve: bool = True,
     ) -> Segment:
         """Allocate a segment and own it.
 
@@ -81,6 +82,7 @@ class Segment:
         metadata: JSON-able; "shape", "dtype" and "fill" are added to it.
         fill: real-world value that `blank` writes. Pending slices hold zero bytes.
         path: a file to create, which outlives its owner, instead of a name in shared memory.
+        reserve: False leaves it to the caller to call `reserve` at once, while others already `prepare` and write.
         Raises ResourceError, before anything is allocated, if it does not fit; UsageError.
         """
         kind = np.dtype(dtype)
@@ -99,7 +101,9 @@ class Segment:
         memory.check_room(layout.total_size, path.parent if path else directory())
         lease = Lease.create(path)
         try:
-            memory.reserve(lease.descriptor, layout.total_size, lease.path.parent)
+            now = layout.total_size if reserve or not can_prefault() else layout.voxels_offset
+            memory.reserve(lease.descriptor, now, lease.path.parent)
+            os.truncate(lease.descriptor, layout.total_size)
             mapping = _map(lease, layout.total_size, writable=True)
             ranges = layout.ranges_offset
             mapping[layout.metadata_offset : layout.metadata_offset + len(text)] = text
@@ -147,17 +151,27 @@ class Segment:
             raise UsageError("the volume is closed")
         return np.frombuffer(self._mapping, dtype, length // dtype.itemsize, offset)
 
+    def reserve(self) -> None:
+        """Take the memory of all voxels, if `create` left that open; ResourceError if there is no room any more."""
+        memory.reserve(self._lease.descriptor, self._layout.total_size, self._lease.path.parent)
+
     def blank(self, index: int) -> None:
         """Give every voxel of a slice the fill value: for slices that have no image, or whose image failed."""
-        self._check(index)
+        self.prepare(index)
         fill = self.metadata["fill"]
         array = self.voxels.view(self.metadata["dtype"]).reshape(self.slices, -1)
         array[index] = np.nan if fill is None else fill
 
     def prepare(self, index: int) -> None:
-        """Map a slice's pages at once, rather than by a page fault each: worth it just before a decode into it."""
+        """Take and map a slice's pages at once, rather than by a page fault each, just before a decode into it.
+
+        ResourceError if there is no memory for them, where a write would be a SIGBUS.
+        """
         self._check(index)
-        self._live.prefault(self._layout.voxels_offset + index * self.slice_bytes, self.slice_bytes)
+        try:
+            self._live.prefault(self._layout.voxels_offset + index * self.slice_bytes, self.slice_bytes)
+        except OSError as error:
+            raise ResourceError(f"no shared memory is left for this slice: {error.strerror}", index=index) from None
 
     def _check(self, index: int) -> None:
         if not 0 <= index < self.slices:
