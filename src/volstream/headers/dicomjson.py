@@ -19,9 +19,12 @@ from volstream.records import FrameRecord, Location, PixelFormat
 MOST_BYTES = 256 << 20
 MOST_DEPTH = 64
 
-_BY_TAG = {f"{tag:08X}": (keyword, vr) for keyword, (tag, vr) in TAGS.items()}
 _PIXELS = {"7FE00008": "FloatPixelData", "7FE00009": "DoubleFloatPixelData", "7FE00010": "PixelData"}
-_NUMBERS = ("DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV", "XS")
+#: Keyword and VR of the wanted tags; for pixel data, of whichever kind, their keyword stands in the VR's place.
+_BY_TAG = {f"{tag:08X}": (keyword, vr) for keyword, (tag, vr) in TAGS.items()} | {
+    tag: ("PixelData", keyword) for tag, keyword in _PIXELS.items()
+}
+_NUMBERS = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV", "XS"})
 _UID = re.compile(r"[0-9.]{1,64}")
 
 
@@ -93,12 +96,14 @@ def json_attributes(instance: dict[str, Any], depth: int = 0) -> Attributes:
         raise ProtocolError(f"sequences are nested deeper than {MOST_DEPTH}")
     found: Attributes = {}
     for tag, element in instance.items():
-        if depth == 0 and (pixels := _PIXELS.get(tag.upper())):
-            found["PixelData"] = pixels
-        row = _BY_TAG.get(tag.upper())
+        row = _BY_TAG.get(tag) or _BY_TAG.get(tag.upper())
         if row is None or not isinstance(element, dict):
             continue
         keyword, vr = row
+        if keyword == "PixelData":
+            if depth == 0:
+                found["PixelData"] = vr
+            continue
         value = _value(keyword, vr, element, depth)
         if value is not None:
             found[keyword] = value
@@ -110,6 +115,12 @@ def _value(keyword: str, vr: str, element: dict[str, Any], depth: int) -> Any:
     if vr[0] == "O":
         return _binary(keyword, element)
     values = element.get("Value")
+    if isinstance(values, list) and len(values) == 1:  # nearly all of them
+        kind = type(values[0])
+        if kind is str:
+            return values[0].encode("utf-8", "replace")
+        if (kind is float or kind is int) and vr in _NUMBERS:
+            return values[0]
     values = values if isinstance(values, list) else [] if values is None else [values]
     if vr == "SQ":
         return [json_attributes(item, depth + 1) for item in values if isinstance(item, dict)]
