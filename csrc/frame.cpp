@@ -4,6 +4,7 @@
 #include "raw.h"
 #include "scratch.h"
 
+#include <cstring>
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -112,6 +113,19 @@ using namespace vs;
 vs_status vs_decode(const vs_frame *frame, const uint8_t *data, size_t size, const vs_target *target, vs_result *result) {
     return guarded(frame, target, result,
                    [&](const Codec &codec, Sink &sink) { decode_bytes(codec, *frame, data, size, sink); });
+}
+
+vs_status vs_decode_pieces(const vs_frame *frame, const vs_piece *pieces, size_t count, const vs_target *target,
+                           vs_result *result) {
+    return guarded(frame, target, result, [&](const Codec &codec, Sink &sink) {
+        uint64_t size = 0;
+        for (size_t i = 0; i < count; ++i) size += pieces[i].size;
+        // One copy, and into memory that is still in this core's cache from the frame before.
+        uint8_t *bytes = scratch(SCRATCH_FILE, size), *end = bytes;
+        for (size_t i = 0; i < count; end += pieces[i++].size)
+            if (pieces[i].size) std::memcpy(end, pieces[i].data, pieces[i].size);
+        decode_bytes(codec, *frame, bytes, static_cast<size_t>(size), sink);
+    });
 }
 
 vs_status vs_decode_file(const vs_frame *frame, const char *path, const vs_range *ranges, size_t count,

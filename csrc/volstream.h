@@ -99,6 +99,12 @@ typedef struct vs_range { uint64_t offset, length; } vs_range;
 
 vs_status vs_decode(const vs_frame *frame, const uint8_t *data, size_t size, const vs_target *target, vs_result *result);
 
+/* The same from several pieces that follow each other, as they came over a network. */
+typedef struct vs_piece { const uint8_t *data; size_t size; } vs_piece;
+
+vs_status vs_decode_pieces(const vs_frame *frame, const vs_piece *pieces, size_t count, const vs_target *target,
+                           vs_result *result);
+
 /* The same, reading the fragments of a file first. `path` is in the file system's encoding. */
 vs_status vs_decode_file(const vs_frame *frame, const char *path, const vs_range *ranges, size_t count,
                          const vs_target *target, vs_result *result);

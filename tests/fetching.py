@@ -29,6 +29,11 @@ class Leases:
         self.taken += records
 
 
+def joined(data: object) -> bytes:
+    """A payload's bytes, in one piece."""
+    return b"".join(data) if isinstance(data, tuple) else bytes(data)  # type: ignore[arg-type, call-overload]
+
+
 def run(main: Callable[[], Awaitable[T]]) -> T:
     """`asyncio.run`, and no task may be left when `main` is over."""
 
@@ -96,4 +101,4 @@ def got(results: list[Payload | VolstreamError]) -> list[tuple[bytes, str]]:
     for result in results:
         if isinstance(result, VolstreamError):
             raise result
-    return [(bytes(result.data), result.transfer_syntax) for result in results]  # type: ignore[union-attr, arg-type]
+    return [(joined(result.data), result.transfer_syntax) for result in results]  # type: ignore[union-attr, arg-type]

@@ -40,11 +40,12 @@ class FrameSpec:
     ) -> None: ...
 
 def decode(
-    spec: FrameSpec, data: Buffer, target: Buffer, offset: int, dtype: str, row_stride: int = 0
+    spec: FrameSpec, data: Buffer | tuple[Buffer, ...], target: Buffer, offset: int, dtype: str, row_stride: int = 0
 ) -> tuple[float, float]:
     """Decode `data` into `target` at byte `offset`; (minimum, maximum) of what was written.
 
-    `target` is any writable buffer, `dtype` a numpy name ("int16"). Nothing is allocated but scratch memory.
+    `data` is one buffer, or the pieces of one. `target` is any writable buffer, `dtype` a numpy name ("int16").
+    Nothing is allocated but scratch memory.
     """
 
 def decode_file(

@@ -28,9 +28,12 @@ Location: TypeAlias = "FileRange | bytes | bytearray | memoryview"
 
 
 class Payload(NamedTuple):
-    """A frame's encoded bytes, as a source delivers them, and how they are encoded."""
+    """A frame's encoded bytes, as a source delivers them, and how they are encoded.
 
-    data: Location
+    A tuple holds pieces that follow each other, as they came in: joining them is left to the native core.
+    """
+
+    data: Location | tuple[memoryview, ...]
     transfer_syntax: str
 
 

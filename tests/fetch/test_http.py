@@ -14,7 +14,7 @@ import pytest
 
 import faults as bad
 from badserver import BadServer, Reply, Request
-from fetching import Leases, collect, fetch, frames_of, got, run
+from fetching import Leases, collect, fetch, frames_of, got, joined, run
 from volstream.errors import HttpStatusError, ProtocolError, SourceError, UsageError
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.source import open_source
@@ -143,7 +143,7 @@ async def _leak_test(files: list[bytes], options: dict[str, Any], code: int) -> 
         url = home.series_url.replace("://", "://s3cret-user:pw@") + "?key=s3cret-query"
         source = open_source(url, FetchOptions(**options))
         results = await collect(source)
-        assert sorted(bytes(r.data) for r in results.values()) == sorted(f for f, _ in frames_of(files))  # type: ignore[union-attr, arg-type]
+        assert sorted(joined(r.data) for r in results.values()) == sorted(f for f, _ in frames_of(files))  # type: ignore[union-attr, arg-type]
         assert not any(secret in repr((source.address, options)) for secret in ("s3cret-user", "s3cret-query"))
         await source.close()
         return home, away

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import mmap
 from pathlib import Path
 
@@ -237,3 +238,21 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         _native.decode_file(spec, str(tmp_path), [(0, 2)], out, 0, "uint16")
     with pytest.raises(SourceError, match="null"):
         _native.decode_file(spec, "a\0b", [(0, 2)], out, 0, "uint16")
+
+
+@given(st.integers(1, 9), st.integers(1, 40), st.lists(st.integers(0, 10_000), max_size=5))
+def test_pieces_decode_like_the_whole(rows: int, columns: int, places: list[int]) -> None:
+    pixels = np.arange(rows * columns, dtype=np.int16).reshape(rows, columns)
+    data = pixels.tobytes()
+    edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
+    pieces = tuple(memoryview(data)[a:b] for a, b in itertools.pairwise(edges))
+    spec = _native.FrameSpec(
+        codec="raw", rows=rows, columns=columns, bits_allocated=16, bits_stored=16, high_bit=15, pixel_representation=1
+    )
+    out = np.zeros_like(pixels)
+    assert _native.decode(spec, pieces, out, 0, "int16") == (pixels.min(), pixels.max())
+    np.testing.assert_array_equal(out, pixels)
+    with pytest.raises(DamagedError):
+        _native.decode(spec, pieces[:-1], out, 0, "int16")
+    with pytest.raises(UsageError):
+        _native.decode(spec, (1, 2), out, 0, "int16")  # type: ignore[arg-type]

@@ -98,7 +98,11 @@ def task_of(job: Job, slice_bytes: int, dtype: str) -> Task:
     """The same job for a child process."""
     syntax = job.payload.transfer_syntax
     spec = spec_fields(job.record.pixel, job.rescale, codec_of(syntax), first_bit(job.record, syntax))
-    data = tuple(job.payload.data) if isinstance(job.payload.data, FileRange) else job.payload.data
+    data: Any = job.payload.data
+    if isinstance(data, FileRange):
+        data = tuple(data)
+    elif isinstance(data, tuple):
+        data = b"".join(data)
     return Task(spec, data, syntax, job.index * slice_bytes, dtype)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -39,6 +39,7 @@ class Answer:
         self._clock = clock
         self.media_type = parse_media_type(response.headers.get("Content-Type", ""))
         self.size = response.content_length
+        self._is_read = False
         #: Whether HTTP tells where the body ends. If not, a lost connection looks like the end.
         self.framed = self.size is not None or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
 
@@ -80,6 +81,12 @@ class Answer:
         if inflate is not None:
             inflate.finish()
 
+    async def all_chunks(self) -> list[bytes]:
+        """The whole body, in the pieces that it came in."""
+        chunks = [chunk async for chunk in self.chunks()]
+        self._is_read = True
+        return chunks
+
     async def body(self, size: int | None = None) -> bytearray:
         """The whole body as one piece. Without framing it must have `size` bytes, or nothing tells that it is whole."""
         body = bytearray()
@@ -91,8 +98,8 @@ class Answer:
             raise TruncatedError(f"nothing tells that {len(body)} bytes are the whole answer")
         return body
 
-    async def parts(self) -> AsyncIterator[tuple[dict[str, str], memoryview]]:
-        """The parts of a multipart body, each as soon as it is complete."""
+    async def parts(self, begun: Sequence[bytes] = ()) -> AsyncIterator[tuple[dict[str, str], memoryview]]:
+        """The parts of a multipart body, each as soon as it is complete; `begun` has been read of it already."""
         limits = self._limits
         limit = limits.part or limits.body
         parser = MultipartParser(
@@ -102,9 +109,13 @@ class Answer:
             # One part cannot be longer than the body, and is hardly shorter.
             reserve=min(limit, self.size if self.size and limits.parts == 1 else limits.expected),
         )
-        async for chunk in self.chunks():
+        for chunk in begun:
             for part in parser.feed(chunk):
                 yield part
+        if not self._is_read:
+            async for chunk in self.chunks():
+                for part in parser.feed(chunk):
+                    yield part
         parser.finish()
 
     async def beginning(self) -> str:

@@ -17,8 +17,9 @@ from volstream.errors import (
 from volstream.fetch.address import origin
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.http import Http, printable
-from volstream.fetch.mediatype import parse_media_type
-from volstream.fetch.negotiation import NEGOTIABLE, WAYS, Server, Way, syntax_of
+from volstream.fetch.mediatype import boundary_of, parse_media_type
+from volstream.fetch.negotiation import NEGOTIABLE, WAYS, Server, Way, label_of, syntax_of
+from volstream.fetch.only_part import only_part
 from volstream.headers.part10 import read_records
 from volstream.records import FrameRecord, Payload
 from volstream.syntaxes import SYNTAXES
@@ -195,9 +196,17 @@ async def _read_frames(answer: Answer, records: list[FrameRecord]) -> list[Paylo
             raise ProtocolError(f"the server sends one {kind or 'body'} instead of {len(records)} frames")
         body = await answer.body(records[0].pixel.frame_bytes)
         return [Payload(memoryview(body), syntax_of(records[0], body, answer.media_type))]
+    begun: list[bytes] = []
+    if len(records) == 1 and 0 <= (answer.size or 0) - records[0].pixel.frame_bytes <= FRAMING:
+        begun = await answer.all_chunks()
+        found = only_part(begun, boundary_of(answer.media_type), records[0].pixel.frame_bytes)
+        if found is not None:
+            syntax, is_raw = label_of(records[0], found[0], answer.media_type)
+            if is_raw:
+                return [Payload(found[1], syntax)]
     payloads: dict[int, Payload] = {}
     located = True
-    async for headers, data in answer.parts():
+    async for headers, data in answer.parts(begun):
         label = parse_media_type(headers.get("content-type", ""))
         if label.name.startswith("multipart/"):
             raise ProtocolError("a multipart body within a multipart body")

@@ -94,9 +94,8 @@ def syntax_of(record: FrameRecord, body: memoryview | bytearray, *labels: MediaT
     before any label: servers are known to send compressed frames as Explicit VR Little Endian. Raises TruncatedError
     for raw frames that are too short, ProtocolError for those that are too long.
     """
-    label = next(filter(None, map(_labelled, labels)), record.transfer_syntax or EXPLICIT)
+    label, raw = label_of(record, *labels)
     size = record.pixel.frame_bytes
-    raw = label not in SYNTAXES or SYNTAXES[label].codec.startswith("raw")
     if raw and size <= len(body) <= size + 1:  # padded to even length, PS3.5 section 8.1.1
         return label
     stream = _native.probe(body)
@@ -111,6 +110,12 @@ def syntax_of(record: FrameRecord, body: memoryview | bytearray, *labels: MediaT
     if not raw and SYNTAXES[label].codec in CODEC_SYNTAXES and size <= len(body) <= size + 1:
         return EXPLICIT  # decoded by the server, but labelled as stored
     return label
+
+
+def label_of(record: FrameRecord, *labels: MediaType) -> tuple[str, bool]:
+    """The transfer syntax that labels and header name, and whether it means uncompressed pixels."""
+    label = next(filter(None, map(_labelled, labels)), record.transfer_syntax or EXPLICIT)
+    return label, label not in SYNTAXES or SYNTAXES[label].codec.startswith("raw")
 
 
 def _labelled(label: MediaType) -> str:

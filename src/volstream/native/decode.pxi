@@ -73,6 +73,11 @@ cdef extern from "volstream.h" nogil:
         VS_CODEC_COUNT
 
     vs_status vs_decode(const vs_frame*, const uint8_t*, size_t, const vs_target*, vs_result*)
+    ctypedef struct vs_piece:
+        const uint8_t* data
+        size_t size
+
+    vs_status vs_decode_pieces(const vs_frame*, const vs_piece*, size_t, const vs_target*, vs_result*)
     vs_status vs_decode_file(const vs_frame*, const char*, const vs_range*, size_t, const vs_target*, vs_result*)
     vs_status vs_probe(const uint8_t*, size_t, vs_codestream*)
     const vs_codec_info* vs_codec_get(vs_codec)
@@ -190,6 +195,8 @@ cdef int _aim(vs_target* target, _Buffer buffer, offset, dtype, row_stride) exce
 
 
 def decode(FrameSpec spec not None, data, target, offset, dtype, row_stride=0):
+    if isinstance(data, tuple):
+        return _decode_pieces(spec, data, target, offset, dtype, row_stride)
     cdef _Buffer source = _Buffer(data, False), sink = _Buffer(target, True)
     cdef vs_target aim
     cdef vs_result result
@@ -197,6 +204,28 @@ def decode(FrameSpec spec not None, data, target, offset, dtype, row_stride=0):
     _aim(&aim, sink, offset, dtype, row_stride)
     with nogil:
         status = vs_decode(&spec.frame, <const uint8_t*> source.view.buf, source.view.len, &aim, &result)
+    if status != VS_OK:
+        raise _error(status, result.message)
+    return result.minimum, result.maximum
+
+
+cdef _decode_pieces(FrameSpec spec, tuple data, target, offset, dtype, row_stride):
+    cdef _Buffer sink = _Buffer(target, True)
+    cdef list held = [_Buffer(piece, False) for piece in data]
+    cdef size_t count = len(held), i
+    cdef vs_target aim
+    cdef vs_result result
+    cdef vs_status status
+    _aim(&aim, sink, offset, dtype, row_stride)
+    cdef vs_piece* pieces = <vs_piece*> malloc((count + 1) * sizeof(vs_piece))
+    if pieces == NULL:
+        raise ResourceError("out of memory")
+    for i in range(count):
+        pieces[i].data = <const uint8_t*> (<_Buffer> held[i]).view.buf
+        pieces[i].size = (<_Buffer> held[i]).view.len
+    with nogil:
+        status = vs_decode_pieces(&spec.frame, pieces, count, &aim, &result)
+    free(pieces)
     if status != VS_OK:
         raise _error(status, result.message)
     return result.minimum, result.maximum
