@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,11 @@ class Session:
         self._segment: Segment | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._cancelling = False
         self._closed = False
+        self._lock = threading.Lock()
+        #: Starts that were asked for and have not reached the loop yet; one that met a running load.
+        self._starting = 0
+        self._again = False
 
     async def open(self) -> Volume:
         """Fetch the headers, decide what will be built, allocate it; nothing is fetched or decoded yet."""
@@ -64,10 +68,17 @@ class Session:
         return self._task is not None and not self._task.done()
 
     def start(self) -> None:
+        assert self._segment is not None
+        if self._closed:
+            raise UsageError("the volume is closed")
+        with self._lock:
+            self._starting += 1
+        self._segment.set_activity("loading")  # at once: who waits next must not see how an earlier load ended
         self._call(self._start)
 
     def cancel(self) -> None:
-        self._call(self._cancel)
+        if not self._closed:
+            self._call(self._cancel)
 
     def join(self) -> None:
         """Block until the load has ended, without waking for every slice. For sessions with a loop of their own."""
@@ -119,35 +130,33 @@ class Session:
             self._loop.call_soon_threadsafe(function)
 
     def _start(self) -> None:
-        if self.running and not self._cancelling:
+        with self._lock:
+            self._starting -= 1
+        if self.running:
+            self._again = True  # joins it, unless that is ending and leaves something to do
             return
         assert self._pipeline is not None
-        assert self._segment is not None
-        self._segment.set_activity("loading")
-        self._cancelling = False
-        self._task = asyncio.get_running_loop().create_task(self._run(self._task), name="volstream-load")
+        self._again = False
+        self._task = asyncio.get_running_loop().create_task(self._pipeline.run(), name="volstream-load")
         self._task.add_done_callback(self._ended)
 
     def _cancel(self) -> None:
-        if self._task is not None and not self._task.done():
-            self._cancelling = True
+        self._again = False
+        if self._task is not None:
             self._task.cancel()
-
-    async def _run(self, previous: asyncio.Task[None] | None) -> None:
-        assert self._pipeline is not None
-        if previous is not None:  # cancelled, and perhaps not yet over
-            await asyncio.wait([previous])
-        await self._pipeline.run()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         assert self._segment is not None
-        if task is not self._task:
-            return  # another load has taken over
         if not task.cancelled() and task.exception() is not None:
             log.error("the load ended by a bug", exc_info=task.exception())
         # By the states, not by how the run ended: a cancel that comes after the last slice changes nothing.
         loaded, failed, _ = self._segment.counters
-        if loaded + failed < self._segment.slices:
-            self._segment.set_activity("cancelled")
-        else:
-            self._segment.set_activity("partial" if failed else "complete")
+        pending = loaded + failed < self._segment.slices
+        if pending and self._again:
+            with self._lock:
+                self._starting += 1
+            self._start()
+            return
+        with self._lock:
+            if not self._starting:
+                self._segment.set_activity("cancelled" if pending else "partial" if failed else "complete")

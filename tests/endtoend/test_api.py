@@ -124,6 +124,17 @@ def test_cancel_leaves_what_is_there(series: Case) -> None:
         np.testing.assert_array_equal(volume.array, series.array)
 
 
+def test_cancel_and_go_on_many_times(series: Case) -> None:
+    with volstream.open(series.folder) as volume:
+        for _ in range(50):
+            volume.cancel()
+            volume.load()
+        volume.wait(timeout=30)
+        np.testing.assert_array_equal(volume.array, series.array)
+    with pytest.raises(UsageError):
+        volume.load()
+
+
 def test_progress_is_told(series: Case, capsys: pytest.CaptureFixture[str]) -> None:
     told: list[tuple[int, int]] = []
     volstream.load(series.folder, progress=lambda done, total: told.append((done, total))).close()

@@ -28,8 +28,9 @@ class Engine:
         self.started = self.closed = 0
 
     def start(self) -> None:
+        self.segment.set_activity("loading")
+        self.started += not self.running
         self.running = True
-        self.started += 1
 
     def cancel(self) -> None:
         self.running = False

@@ -12,14 +12,11 @@ class Controller(Protocol):
     """Callable from any thread. Progress is told through the segment alone: states and activity."""
 
     @property
-    def running(self) -> bool: ...
-
-    @property
     def errors(self) -> Mapping[int, VolstreamError]:
         """The error of each slice that failed, by index."""
 
     def start(self) -> None:
-        """Load what is not there yet; nothing if that is running."""
+        """Load what is not there yet, or join the load that runs; the activity is "loading" when this returns."""
 
     def cancel(self) -> None:
         """Stop; slices that are there stay valid."""

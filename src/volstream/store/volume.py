@@ -202,10 +202,7 @@ class Volume:
 
     def load(self) -> Loading:
         """Start loading, or join it if it runs. The handle can be waited for, awaited, or given a callback."""
-        controller = self._control()
-        if not controller.running:
-            self.segment.set_activity("loading")
-            controller.start()
+        self._control().start()
         return Loading(self)
 
     def cancel(self) -> None:
