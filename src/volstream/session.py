@@ -39,9 +39,10 @@ class Session:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._lock = threading.Lock()
-        #: Starts that were asked for and have not reached the loop yet; one that met a running load.
+        #: Starts that were asked for and have not reached the loop yet.
         self._starting = 0
-        self._again = False
+        #: The task has made its first step; a start met it while it ran.
+        self._begun = self._again = False
 
     async def open(self) -> Volume:
         """Fetch the headers, decide what will be built, allocate it; nothing is fetched or decoded yet."""
@@ -132,31 +133,49 @@ class Session:
     def _start(self) -> None:
         with self._lock:
             self._starting -= 1
+        if self._closed:
+            return
         if self.running:
             self._again = True  # joins it, unless that is ending and leaves something to do
             return
-        assert self._pipeline is not None
-        self._again = False
-        self._task = asyncio.get_running_loop().create_task(self._pipeline.run(), name="volstream-load")
-        self._task.add_done_callback(self._ended)
+        self._begun = False
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="volstream-load")
 
     def _cancel(self) -> None:
         self._again = False
-        if self._task is not None:
-            self._task.cancel()
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        assert self._segment is not None
-        if not task.cancelled() and task.exception() is not None:
-            log.error("the load ended by a bug", exc_info=task.exception())
-        # By the states, not by how the run ended: a cancel that comes after the last slice changes nothing.
-        loaded, failed, _ = self._segment.counters
-        pending = loaded + failed < self._segment.slices
-        if pending and self._again:
-            with self._lock:
-                self._starting += 1
-            self._start()
+        if self._task is None or self._task.done():
             return
+        if self._begun:
+            self._task.cancel()
+        else:  # a task that is cancelled before its first step would not even say that it has ended
+            asyncio.get_running_loop().call_soon(self._cancel)
+
+    async def _run(self) -> None:
+        assert self._pipeline is not None
+        self._begun = True
+        go_on = True
+        while go_on:
+            self._again = False
+            try:
+                await self._pipeline.run()
+            except asyncio.CancelledError:
+                pass  # said by the states
+            except Exception:
+                log.exception("the load ended by a bug")
+                break
+            go_on = self._again and self._pending()
+        self._conclude()
+
+    def _pending(self) -> bool:
+        assert self._segment is not None
+        loaded, failed, _ = self._segment.counters
+        return loaded + failed < self._segment.slices
+
+    def _conclude(self) -> None:
+        """Say how it ended: by the states, for a cancel that comes after the last slice changes nothing."""
+        assert self._segment is not None
         with self._lock:
             if not self._starting:
-                self._segment.set_activity("cancelled" if pending else "partial" if failed else "complete")
+                failed = self._segment.counters[1]
+                outcome = "cancelled" if self._pending() else "partial" if failed else "complete"
+                self._segment.set_activity(outcome)

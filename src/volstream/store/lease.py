@@ -110,7 +110,10 @@ class Lease:
         """False once the owner has closed the segment or died."""
         if self.owner or self.descriptor < 0:
             return self.owner
-        return is_locked(self.descriptor)
+        try:
+            return is_locked(self.descriptor)
+        except OSError:  # closed by another thread meanwhile
+            return False
 
     def release(self, *, failed: bool = False) -> None:
         """Let go; the owner's name goes at once, the memory with the last mapping."""
@@ -119,9 +122,8 @@ class Lease:
         if self.owner and (failed or not self.persistent):
             with contextlib.suppress(FileNotFoundError):
                 self.path.unlink()
-        self.owner = False
-        os.close(self.descriptor)
-        self.descriptor = -1
+        descriptor, self.descriptor, self.owner = self.descriptor, -1, False
+        os.close(descriptor)
 
 
 def is_locked(descriptor: int, *, keep: bool = False) -> bool:
