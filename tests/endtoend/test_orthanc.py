@@ -53,6 +53,14 @@ def test_an_enhanced_multiframe_object(orthanc: Orthanc, tmp_path: Path) -> None
         np.testing.assert_allclose(volume.affine, truth.affine, atol=1e-6)
 
 
+def test_many_small_images_in_one_answer(orthanc: Orthanc, tmp_path: Path) -> None:
+    truth = write_series(tmp_path, slices=70, rows=32, columns=32, seed=70)
+    (url,) = orthanc.store(tmp_path)
+    for retrieve in ("auto", "frames"):
+        with volstream.load(url, retrieve=retrieve) as volume:
+            np.testing.assert_array_equal(volume.array, truth.array)
+
+
 def test_a_series_that_is_not_there_is_named(orthanc: Orthanc) -> None:
     with pytest.raises(volstream.SourceError) as raised:
         volstream.load(f"{orthanc.url}/studies/1.2.3/series/4.5.6")

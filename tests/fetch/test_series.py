@@ -10,6 +10,7 @@ import faults as bad
 from badserver import BadServer
 from fetching import Leases, collect, fetch, frames_of, got, make_files, run
 from volstream.errors import HttpStatusError
+from volstream.fetch import wado
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.source import open_source
 
@@ -65,5 +66,40 @@ def test_only_what_is_wanted_is_delivered_with_a_lease_each(files: list[bytes]) 
             assert set(results) == {record.address for record in records[:2]}
             assert leases.taken == records[:2]
             await source.close()
+
+    run(main)
+
+
+@pytest.fixture
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wado, "MANY", 3)
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_many_small_images_are_asked_for_together(files: list[bytes]) -> None:
+    results, server = fetch(files)
+    assert got(results) == frames_of(files)
+    assert server.count(SERIES) == 1
+    assert server.count("/frames/") == 0
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_large_images_are_not(files: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wado, "SMALL", 100)
+    results, server = fetch(files)
+    assert got(results) == frames_of(files)
+    assert server.count(SERIES) == 0
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_nor_is_the_series_for_one_of_its_images(files: list[bytes]) -> None:
+    async def main() -> None:
+        async with BadServer(files) as server:
+            source = open_source(server.series_url, FetchOptions())
+            records = await source.records()
+            results = await collect(source, records[1:2])
+            await source.close()
+            assert got(list(results.values())) == frames_of(files)[1:2]
+            assert server.count(SERIES) == 0
 
     run(main)

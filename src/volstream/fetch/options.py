@@ -34,8 +34,9 @@ class FetchOptions:
     #: As aiohttp takes it: True to verify, False not to, or a context (private authority, client certificate).
     ssl: SSLContext | bool = True
     #: "frames": a request a frame (or some frames of a large instance), in the order they are wanted. "series": one
-    #: request for everything, in the server's order; what it leaves out is fetched by frames.
-    retrieve: Literal["frames", "series"] = "frames"
+    #: request for everything, in the server's order; what it leaves out is fetched by frames. "auto": the whole series
+    #: if it has many small images, where requests cost more than bytes; frames otherwise.
+    retrieve: Literal["auto", "frames", "series"] = "auto"
     #: Requests in flight to one host.
     connections: int = 16
     #: Times one request is sent at most.
@@ -47,8 +48,8 @@ class FetchOptions:
     deadline: float = 300.0
 
     def __post_init__(self) -> None:
-        if self.retrieve not in ("frames", "series"):
-            raise UsageError(f"retrieve must be 'frames' or 'series', not {self.retrieve!r}")
+        if self.retrieve not in ("auto", "frames", "series"):
+            raise UsageError(f"retrieve must be 'auto', 'frames' or 'series', not {self.retrieve!r}")
         for name in ("connections", "attempts"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be 1 or more, not {getattr(self, name)}")

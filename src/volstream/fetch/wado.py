@@ -18,6 +18,10 @@ from volstream.fetch.series import stream_series
 from volstream.fetch.source import Budget, Fetched
 from volstream.records import FrameRecord
 
+#: From so many images on, of so many bytes at most, a series is asked for as a whole. Against Orthanc that was 1.5 to 2
+#: times as fast, for images of 13 and of 128 KB.
+MANY, SMALL = 64, 128 << 10
+
 
 class WadoSource:
     """Series on one server; all their frames, or those that were named."""
@@ -36,6 +40,7 @@ class WadoSource:
         self._retrieve = options.retrieve
         self._http = Http(options, basic=without_user(series[0])[1])
         self._client = FrameClient(self._http, self._query)
+        self._count, self._is_many_small = 0, False
 
     @classmethod
     def from_series(cls, urls: list[str], options: FetchOptions) -> WadoSource:
@@ -67,6 +72,9 @@ class WadoSource:
             if self._frames is not None:
                 found = [record for record in found if (series, record.uid, record.frame) in self._frames]
             records += found
+        self._count = len(records)
+        size = sum(record.pixel.frame_bytes for record in records)
+        self._is_many_small = self._frames is None and self._count >= MANY and size <= SMALL * self._count
         if not records:
             raise SourceError("the series holds no images", address=self.address)
         if self._frames is not None and len(records) < len(self._frames):
@@ -75,7 +83,7 @@ class WadoSource:
         return records
 
     def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
-        if self._retrieve == "series":
+        if self._retrieve == "series" or (self._retrieve == "auto" and self._is_many_small):
             return run_jobs([lambda put: self._by_series(list(wanted), budget, put)])
         queue = Wanted(wanted)
         return run_jobs([lambda put: self._by_frames(queue, budget, put)] * self._connections)
@@ -94,6 +102,9 @@ class WadoSource:
         query = f"?{self._query}" if self._query else ""
         missing: list[FrameRecord] = []
         for series, some in by_series.items():
+            if self._retrieve == "auto" and 2 * len(some) < self._count:
+                missing += some  # too few of them to ask for all
+                continue
             missing += await stream_series(self._http, series + query, some, budget, put)
         queue = Wanted(iter(missing))
         async with asyncio.TaskGroup() as group:
