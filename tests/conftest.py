@@ -1,4 +1,4 @@
-"""Every test leaves the machine as it found it: no thread, process, descriptor of ours, shared segment or event-loop
+"""Every test leaves the machine as it found it: no thread, process, shared segment or event-loop
 error stays behind."""
 
 from __future__ import annotations
