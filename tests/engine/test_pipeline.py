@@ -81,6 +81,22 @@ def test_a_frame_that_cannot_be_fetched_fails_alone(segment: Make) -> None:
     assert pipeline.budget._used == 0
 
 
+def test_what_failed_is_loaded_again_only_when_it_was_reset(segment: Make) -> None:
+    plan = plan_of(3)
+    source = FakeSource(lambda index, attempt: SourceError("gone") if attempt == 1 else pixels(index).tobytes())
+    volume = segment(plan)
+    pipeline = Pipeline(source, plan, volume, EngineOptions())
+    asyncio.run(pipeline.run())
+    asyncio.run(pipeline.run())
+    assert source.asked == [0, 1, 2]
+    assert sorted(pipeline.errors) == [0, 1, 2]
+    volume.reset(1)
+    asyncio.run(pipeline.run())
+    assert source.asked == [0, 1, 2, 1]
+    assert sorted(pipeline.errors) == [0, 2]
+    assert volume.states.tolist() == [255, 8, 255]
+
+
 def test_a_frame_the_source_forgets_is_an_error(segment: Make) -> None:
     class Forgetful(FakeSource):
         async def stream(self, wanted: Iterator[FrameRecord], budget: object) -> AsyncIterator[tuple]:

@@ -68,12 +68,13 @@ class Pipeline:
         self._settled: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
-        """Load every slice that is not there yet. Ends when all have a final state; cancelling it leaves the
-        slices that are there valid and the rest pending."""
+        """Load every slice that is pending. Ends when all have a final state; cancelling it leaves the slices that are
+        there valid and the rest pending. One that failed is loaded again when its state has been reset."""
         states = self._segment.states
-        todo = [i for i in self._index.values() if states[i] != FULL]
+        todo = [i for i in self._index.values() if states[i] not in (FULL, FAILED)]
         for index in todo:
             self.errors.pop(index, None)
+        self._again.clear()
         # Taking the volume's memory lasts as long as decoding into it, so both go on at once. A worker takes what its
         # slice needs before it writes, and fails if there is none: that is told; this here need not be.
         reserving = asyncio.ensure_future(asyncio.to_thread(self._segment.reserve))
