@@ -66,8 +66,8 @@ def test_htj2k_is_lossless(case: tuple[Array, int], levels: int) -> None:
     needs("htj2k")
     frame, bits = case
     data = imagecodecs.htj2k_encode(frame, reversible=True, resolutions=levels)
-    # What was written, not what was meant: OpenJPH 0.32's encoder changes some constant frames of one row or column, and its decoder,
-    # OpenJPEG's and ours agree on what they then hold.
+    # What was written, not what was meant: OpenJPH 0.32's encoder changes some constant frames of one row or column,
+    # and its own decoder, OpenJPEG's and ours agree on what they then hold.
     written = imagecodecs.htj2k_decode(data).reshape(frame.shape)
     assert np.array_equal(written, frame) or min(frame.shape[:2]) == 1
     np.testing.assert_array_equal(decode("htj2k", data, frame, bits), written)
