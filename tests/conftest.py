@@ -64,7 +64,8 @@ def _children() -> set[int]:
     """Direct children of this process, by /proc; empty elsewhere than on Linux."""
     children: set[int] = set()
     for task in Path("/proc/self/task").glob("*/children"):
-        children |= {int(pid) for pid in task.read_text().split()}
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended meanwhile
+            children |= {int(pid) for pid in task.read_text().split()}
     return children
 
 
