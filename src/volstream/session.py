@@ -64,10 +64,6 @@ class Session:
     def errors(self) -> Mapping[int, VolstreamError]:
         return self._pipeline.errors if self._pipeline else {}
 
-    @property
-    def running(self) -> bool:
-        return self._task is not None and not self._task.done()
-
     def start(self) -> None:
         assert self._segment is not None
         if self._closed:
@@ -135,7 +131,7 @@ class Session:
             self._starting -= 1
         if self._closed:
             return
-        if self.running:
+        if self._task is not None and not self._task.done():
             self._again = True  # joins it, unless that is ending and leaves something to do
             return
         self._begun = False

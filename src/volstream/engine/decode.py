@@ -88,10 +88,13 @@ def decode_native(job: Job, target: Any, slice_bytes: int, dtype: str) -> tuple[
     if codec not in native_codecs():
         raise UnsupportedError(f"no built-in decoder for {SYNTAXES[job.payload.transfer_syntax].name}")
     spec = _native_spec(job.record.pixel, job.rescale, codec, first_bit(job.record, job.payload.transfer_syntax))
-    data = job.payload.data
+    return _decode(spec, job.payload.data, target, job.index * slice_bytes, dtype)
+
+
+def _decode(spec: _native.FrameSpec, data: Any, target: Any, offset: int, dtype: str) -> tuple[float, float]:
     if isinstance(data, FileRange):
-        return _native.decode_file(spec, data.path, data.ranges, target, job.index * slice_bytes, dtype)
-    return _native.decode(spec, data, target, job.index * slice_bytes, dtype)
+        return _native.decode_file(spec, data.path, data.ranges, target, offset, dtype)
+    return _native.decode(spec, data, target, offset, dtype)
 
 
 def task_of(job: Job, slice_bytes: int, dtype: str) -> Task:
@@ -108,34 +111,28 @@ def task_of(job: Job, slice_bytes: int, dtype: str) -> Task:
 
 def run_task(task: Task, target: Any) -> tuple[float, float]:
     """What a child process does: the native core, or pydicom's plugins where that has no decoder."""
-    from_file = isinstance(task.data, tuple)
+    data = FileRange(*task.data) if isinstance(task.data, tuple) else task.data
     if task.spec["codec"] in native_codecs():
-        spec = _native.FrameSpec(**task.spec)
         try:
-            if from_file:
-                path, ranges = task.data
-                return _native.decode_file(spec, path, ranges, target, task.offset, task.dtype)
-            return _native.decode(spec, task.data, target, task.offset, task.dtype)
+            return _decode(_native.FrameSpec(**task.spec), data, target, task.offset, task.dtype)
         except UnsupportedError:  # e.g. 12-bit JPEG with libjpeg-turbo 2
             if task.spec["codec"].startswith("raw"):
                 raise  # no plugin reads what we cannot
     from .plugins import decode_stored
 
-    raw_spec, stored = decode_stored(
-        task.spec, _read(task.data) if from_file else bytes(task.data), task.transfer_syntax
-    )
+    encoded = _read(data) if isinstance(data, FileRange) else bytes(data)
+    raw_spec, stored = decode_stored(task.spec, encoded, task.transfer_syntax)
     return _native.decode(_native.FrameSpec(**raw_spec), stored, target, task.offset, task.dtype)
 
 
-def _read(data: tuple[str, tuple[tuple[int, int], ...]]) -> bytes:
-    path, ranges = data
+def _read(data: FileRange) -> bytes:
     parts = []
-    with Path(path).open("rb") as file:
-        for offset, length in ranges:
+    with Path(data.path).open("rb") as file:
+        for offset, length in data.ranges:
             file.seek(offset)
             parts.append(file.read(length))
             if len(parts[-1]) != length:
                 raise DamagedError(
-                    f"the file ends {length - len(parts[-1])} bytes before its pixel data do", address=path
+                    f"the file ends {length - len(parts[-1])} bytes before its pixel data do", address=data.path
                 )
     return b"".join(parts)

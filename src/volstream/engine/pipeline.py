@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DamagedError, ResourceError, SourceError, UsageError, VolstreamError
 from ..records import FrameRecord, Payload
+from ..store.segment import FAILED, FULL
 from .budget import ByteBudget
 from .decode import Job
 from .workers import Executor, Workers
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from ..store.segment import Segment
 
 log = logging.getLogger("volstream.engine")
-
-FULL, FAILED = 8, 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,7 @@ class Pipeline:
         # Taking the volume's memory lasts as long as decoding into it, so both go on at once. A worker takes what its
         # slice needs before it writes, and fails if there is none: that is told; this here need not be.
         reserving = asyncio.ensure_future(asyncio.to_thread(self._segment.reserve))
+        reserving.add_done_callback(_tell_of_failure)
         try:
             self._fill_gaps()
             self._may_retry = True
@@ -88,7 +88,7 @@ class Pipeline:
                 todo, self._again = self._again, []
                 await self._load(todo)
         finally:
-            await _finished(reserving)
+            await _see_out(reserving)
 
     async def _load(self, todo: list[int]) -> None:
         workers = Workers(self._segment, self._done, count=self._options.workers, executor=self._options.executor)
@@ -130,7 +130,7 @@ class Pipeline:
     def _fill_gaps(self) -> None:
         """Slots without an image get the fill value, and say that nothing is there."""
         for i, slot in enumerate(self._plan.slots):
-            if slot.record is None and self._segment.states[i] != FAILED:
+            if slot.record is None and self._segment.state(i) != FAILED:
                 self._segment.blank(i)
                 self._segment.publish(i, FAILED)
 
@@ -156,19 +156,12 @@ class Pipeline:
                 self._settled = None
 
     async def _wait_settled(self) -> None:
-        """Until no worker holds a job any more, even if cancelled meanwhile: they write to the segment."""
-        cancelled: asyncio.CancelledError | None = None
-        while True:
-            with self._lock:
-                if self._unfinished == 0:
-                    break
-                self._settled = asyncio.get_running_loop().create_future()
-            try:
-                await self._settled
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if cancelled is not None:
-            raise cancelled
+        """Until no worker holds a job any more: they write to the segment."""
+        with self._lock:
+            if self._unfinished == 0:
+                return
+            self._settled = settled = asyncio.get_running_loop().create_future()
+        await _see_out(settled)
 
     def _fail(self, index: int, error: VolstreamError) -> None:
         record = self._plan.slots[index].record
@@ -181,18 +174,21 @@ class Pipeline:
         self._segment.publish(index, FAILED)
 
 
-async def _finished(task: asyncio.Future[None]) -> None:
-    """Until `task` is over, even if cancelled meanwhile: it uses the segment."""
+async def _see_out(future: asyncio.Future[None]) -> None:
+    """Until `future` is done, even if cancelled meanwhile: what it stands for uses the segment."""
     cancelled: asyncio.CancelledError | None = None
-    while not task.done():
+    while not future.done():
         try:
-            await asyncio.wait([task])
+            await asyncio.wait([future])
         except asyncio.CancelledError as error:
             cancelled = error
-    if task.exception() is not None:
-        log.warning("the volume's memory could not be reserved: %s", task.exception())
     if cancelled is not None:
         raise cancelled
+
+
+def _tell_of_failure(reserving: asyncio.Future[None]) -> None:
+    if not reserving.cancelled() and reserving.exception() is not None:
+        log.warning("the volume's memory could not be reserved: %s", reserving.exception())
 
 
 def _settle(settled: asyncio.Future[None]) -> None:

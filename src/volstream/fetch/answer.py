@@ -39,7 +39,6 @@ class Answer:
         self._clock = clock
         self.media_type = parse_media_type(response.headers.get("Content-Type", ""))
         self.size = response.content_length
-        self._is_read = False
         #: Whether HTTP tells where the body ends. If not, a lost connection looks like the end.
         self.framed = self.size is not None or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
 
@@ -83,9 +82,7 @@ class Answer:
 
     async def all_chunks(self) -> list[bytes]:
         """The whole body, in the pieces that it came in."""
-        chunks = [chunk async for chunk in self.chunks()]
-        self._is_read = True
-        return chunks
+        return [chunk async for chunk in self.chunks()]
 
     async def body(self, size: int | None = None) -> bytearray:
         """The whole body as one piece. Without framing it must have `size` bytes, or nothing tells that it is whole."""
@@ -98,8 +95,8 @@ class Answer:
             raise TruncatedError(f"nothing tells that {len(body)} bytes are the whole answer")
         return body
 
-    async def parts(self, begun: Sequence[bytes] = ()) -> AsyncIterator[tuple[dict[str, str], memoryview]]:
-        """The parts of a multipart body, each as soon as it is complete; `begun` has been read of it already."""
+    async def parts(self, chunks: Sequence[bytes] | None = None) -> AsyncIterator[tuple[dict[str, str], memoryview]]:
+        """The parts of a multipart body, each as soon as it is complete; of `chunks` if it has been read already."""
         limits = self._limits
         limit = limits.part or limits.body
         parser = MultipartParser(
@@ -109,13 +106,9 @@ class Answer:
             # One part cannot be longer than the body, and is hardly shorter.
             reserve=min(limit, self.size if self.size and limits.parts == 1 else limits.expected),
         )
-        for chunk in begun:
+        async for chunk in self.chunks() if chunks is None else _each(chunks):
             for part in parser.feed(chunk):
                 yield part
-        if not self._is_read:
-            async for chunk in self.chunks():
-                for part in parser.feed(chunk):
-                    yield part
         parser.finish()
 
     async def beginning(self) -> str:
@@ -132,6 +125,11 @@ class Answer:
 
     def _too_large(self, size: int) -> ProtocolError:
         return ProtocolError(f"the answer has {size} bytes or more, at most {self._limits.body} are expected")
+
+
+async def _each(chunks: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
 
 
 class _Inflate:

@@ -196,17 +196,17 @@ async def _read_frames(answer: Answer, records: list[FrameRecord]) -> list[Paylo
             raise ProtocolError(f"the server sends one {kind or 'body'} instead of {len(records)} frames")
         body = await answer.body(records[0].pixel.frame_bytes)
         return [Payload(memoryview(body), syntax_of(records[0], body, answer.media_type))]
-    begun: list[bytes] = []
+    chunks: list[bytes] | None = None
     if len(records) == 1 and 0 <= (answer.size or 0) - records[0].pixel.frame_bytes <= FRAMING:
-        begun = await answer.all_chunks()
-        found = only_part(begun, boundary_of(answer.media_type), records[0].pixel.frame_bytes)
+        chunks = await answer.all_chunks()
+        found = only_part(chunks, boundary_of(answer.media_type), records[0].pixel.frame_bytes)
         if found is not None:
             syntax, is_raw = label_of(records[0], found[0], answer.media_type)
             if is_raw:
                 return [Payload(found[1], syntax)]
     payloads: dict[int, Payload] = {}
     located = True
-    async for headers, data in answer.parts(begun):
+    async for headers, data in answer.parts(chunks):
         label = parse_media_type(headers.get("content-type", ""))
         if label.name.startswith("multipart/"):
             raise ProtocolError("a multipart body within a multipart body")
