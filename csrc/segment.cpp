@@ -10,13 +10,9 @@
 
 #if defined(__linux__)
 #include <linux/futex.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <ctime>
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* Linux 5.14; older kernels answer EINVAL, and the pages fault one by one */
-#endif
 #endif
 
 namespace {
@@ -113,35 +109,6 @@ uint32_t vs_wait(const vs_board *board, uint32_t sequence, double seconds) {
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
 #endif
     return vs_load_word(word);
-}
-
-int vs_prefault(void *address, size_t length) {
-#if defined(__linux__)
-    const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-    const uintptr_t first = reinterpret_cast<uintptr_t>(address) & ~(page - 1);
-    const uintptr_t last = reinterpret_cast<uintptr_t>(address) + length;
-    while (madvise(reinterpret_cast<void *>(first), last - first, MADV_POPULATE_WRITE) != 0) {
-        if (errno == EINTR || errno == EAGAIN) continue;
-        return errno == EINVAL ? 0 : errno; // EINVAL: a kernel that does not know it
-    }
-    return 0;
-#else
-    (void)address, (void)length;
-    return 0;
-#endif
-}
-
-int vs_can_prefault(void) {
-#if defined(__linux__)
-    const long page = sysconf(_SC_PAGESIZE);
-    void *probe = mmap(nullptr, static_cast<size_t>(page), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (probe == MAP_FAILED) return 0;
-    const bool known = madvise(probe, static_cast<size_t>(page), MADV_POPULATE_WRITE) == 0;
-    munmap(probe, static_cast<size_t>(page));
-    return known;
-#else
-    return 0;
-#endif
 }
 
 } // extern "C"

@@ -54,14 +54,6 @@ void vs_states(const vs_board *board, uint8_t *out);
  * Spurious returns happen: the caller looks again. */
 uint32_t vs_wait(const vs_board *board, uint32_t sequence, double seconds);
 
-/* Take and map the pages of [address, address + length) now, in one call instead of one page fault each. 0, or the
- * errno of the reason why there is no memory for them: a write would be a SIGBUS. Where the system cannot do it, this
- * does nothing and returns 0. */
-int vs_prefault(void *address, size_t length);
-
-/* Whether vs_prefault does its work here: Linux 5.14 and later. */
-int vs_can_prefault(void);
-
 #ifdef __cplusplus
 }
 #endif

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,21 +12,11 @@ from badserver import BadServer, Instance
 from dicomseries import plain, write
 from volstream.errors import VolstreamError
 from volstream.fetch.options import FetchOptions
-from volstream.fetch.source import Source, open_source
+from volstream.fetch.source import Fetched, Source, Want, open_source
 from volstream.records import FrameRecord, Payload
 from volstream.syntaxes import EXPLICIT
 
 T = TypeVar("T")
-
-
-class Leases:
-    """A budget without bounds that remembers who asked."""
-
-    def __init__(self) -> None:
-        self.taken: list[FrameRecord] = []
-
-    async def acquire(self, records: Sequence[FrameRecord]) -> None:
-        self.taken += records
 
 
 def joined(data: object) -> bytes:
@@ -47,16 +37,32 @@ def run(main: Callable[[], Awaitable[T]]) -> T:
     return asyncio.run(checked())
 
 
-async def collect(
-    source: Source, records: Iterable[FrameRecord] | None = None, leases: Leases | None = None
-) -> dict[str, Payload | VolstreamError]:
-    """What a source delivers, by address."""
+async def collect(source: Source, records: Iterable[FrameRecord] | None = None) -> dict[str, Fetched]:
+    """What a source delivers, by address, asked for by as many connections as it wants."""
     wanted = list(records) if records is not None else await source.records()
-    results: dict[str, Payload | VolstreamError] = {}
-    async with contextlib.aclosing(source.stream(iter(wanted), leases or Leases())) as stream:  # type: ignore[type-var]
-        async for record, result in stream:
-            assert record.address not in results
-            results[record.address] = result
+    results: dict[str, Fetched] = {
+        record.address: Payload(record.location, record.transfer_syntax)
+        for record in wanted
+        if record.location is not None
+    }
+    pending = deque(Want(i, record) for i, record in enumerate(wanted) if record.location is None)
+
+    async def put(want: Want, result: Fetched) -> None:
+        assert want.record.address not in results
+        results[want.record.address] = result
+
+    async def connection() -> None:
+        while pending:
+            batch = [pending.popleft()]
+            at_once, size = source.at_once, source.batch_size(batch[0].record)
+            while pending and (at_once or (len(batch) < size and pending[0].record.uid == batch[0].record.uid)):
+                batch.append(pending.popleft())
+            pending.extend(await source.fetch(batch, put))
+
+    while pending:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(source.connections):
+                group.create_task(connection())
     assert len(results) == len(wanted)
     return results
 
@@ -71,10 +77,10 @@ def make_files(folder: Path, count: int = 3, syntax: str = EXPLICIT, **changes: 
 
 def fetch(
     files: list[bytes], misbehave: Callable[[BadServer], None] = lambda server: None, **options: Any
-) -> tuple[list[Payload | VolstreamError], BadServer]:
+) -> tuple[list[Fetched], BadServer]:
     """Load a series from a server that misbehaves; results in the order of the files."""
 
-    async def main() -> tuple[list[Payload | VolstreamError], BadServer]:
+    async def main() -> tuple[list[Fetched], BadServer]:
         async with BadServer(files) as server:
             misbehave(server)
             source = open_source(server.series_url, FetchOptions(**options))
@@ -97,7 +103,7 @@ def frames_of(files: list[bytes]) -> list[tuple[bytes, str]]:
     return [(frame, one.syntax) for one in map(Instance.of, files) for frame in one.frames]
 
 
-def got(results: list[Payload | VolstreamError]) -> list[tuple[bytes, str]]:
+def got(results: list[Fetched]) -> list[tuple[bytes, str]]:
     for result in results:
         if isinstance(result, VolstreamError):
             raise result

@@ -49,7 +49,18 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 
 #: Where coroutines live. Everything else is plain code that any thread may call.
-MAY_AWAIT = {"fetch", "engine.pipeline", "engine.budget", "loop", "session", "api", "server", "store.changes"}
+MAY_AWAIT = {
+    "fetch",
+    "engine.pipeline",
+    "engine.budget",
+    "engine.scheduler",
+    "engine.workers",
+    "loop",
+    "session",
+    "api",
+    "server",
+    "store.changes",
+}
 MAY_PRINT = {"cli", "demo"}
 
 

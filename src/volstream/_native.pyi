@@ -86,8 +86,6 @@ class Board:
     def set_loading(self, loading: int) -> None: ...
     def touch(self) -> None: ...
     def wait(self, sequence: int, seconds: float) -> int: ...
-    def prefault(self, offset: int, length: int) -> None:
-        """Take and map pages; OSError if there is no memory for them."""
 
 class HeaderTags:
     """The attributes that `read_header` looks for: keyword -> (tag, VR); "XS" stands for US or SS."""
@@ -147,6 +145,3 @@ class MultipartParser:
 
     def finish(self) -> None:
         """Raises TruncatedError if the closing boundary has not come."""
-
-def can_prefault() -> bool:
-    """Whether `Board.prefault` takes memory here, and says if there is none: Linux 5.14 and later."""

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Generator
 from typing import Any, cast
 
-from .engine.pipeline import EngineOptions
+from .engine.options import EngineOptions
 from .errors import UsageError, ValueRangeError
 from .fetch.options import FetchOptions
 from .fetch.source import open_source

@@ -9,10 +9,11 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .engine.pipeline import EngineOptions, Pipeline
+from .engine.options import EngineOptions
+from .engine.pipeline import Pipeline
 from .errors import UsageError, VolstreamError
 from .loop import LoopThread
 from .plan import PlanOptions, VolumePlan, build_plan
@@ -48,9 +49,7 @@ class Session:
         """Fetch the headers, decide what will be built, allocate it; nothing is fetched or decoded yet."""
         self._loop = asyncio.get_running_loop()
         plan = await self.plan()
-        self._segment = Segment.create(
-            plan.shape, plan.dtype, plan.metadata, slices=len(plan.slots), fill=plan.fill, reserve=False
-        )
+        self._segment = Segment.create(plan.shape, plan.dtype, plan.metadata, slices=len(plan.slots), fill=plan.fill)
         self._pipeline = Pipeline(self._source, plan, self._segment, self._engine_options)
         return Volume(self._segment, self, geometry=plan.geometry)
 
@@ -76,6 +75,10 @@ class Session:
     def cancel(self) -> None:
         if not self._closed:
             self._call(self._cancel)
+
+    def prioritize(self, slices: Sequence[int]) -> None:
+        assert self._pipeline is not None
+        self._pipeline.prioritize(slices)
 
     def join(self) -> None:
         """Block until the load has ended, without waking for every slice. For sessions with a loop of their own."""

@@ -178,10 +178,10 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     program = (
         "import sys, time, volstream\n"
         "from volstream.engine import pipeline\n"
-        "done = pipeline.Pipeline._done\n"
-        "def slow(self, job, result):\n"
-        "    print('busy', flush=True); time.sleep(0.2); done(self, job, result)\n"
-        "pipeline.Pipeline._done = slow\n"
+        "settle = pipeline.Pipeline._settle\n"
+        "def slow(self):\n"
+        "    print('busy', flush=True); time.sleep(0.2); settle(self)\n"
+        "pipeline.Pipeline._settle = slow\n"
         "volstream.load(sys.argv[1], executor=sys.argv[2])\n"
     )
     before = set(Path("/dev/shm").glob("volstream-*"))

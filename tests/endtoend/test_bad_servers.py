@@ -115,8 +115,8 @@ def test_a_codestream_of_another_size_is_damage(tmp_path: Path) -> None:
 def test_the_server_goes_away_in_the_middle(server: BadServer, series: Case) -> None:
     server.misbehave(bad.changed(delay=0.05), path="/frames/")
     with running(server) as stop_here:
-        volume = volstream.open(server.series_url, connections=1, **QUICK)
-        volume.wait(slices=[0], timeout=20)
+        volume = volstream.open(server.series_url, connections=1, order="top-down", **QUICK)
+        volume.wait(slices=[len(series.array) - 1], timeout=20)
     del stop_here
     with volume:
         with pytest.raises(SourceError):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
 from volstream.errors import VolstreamError
+from volstream.fetch.source import Put, Want
 from volstream.plan import Geometry, Slot, VolumePlan
 from volstream.records import IDENTITY, FrameRecord, Payload, PixelFormat, SeriesInfo
 from volstream.store.segment import Segment
@@ -28,19 +29,29 @@ def pixels(index: int) -> np.ndarray:
 
 @dataclass
 class FakeSource:
-    """Yields raw frames; `answer` may replace a frame's payload (bytes, or an error). Counts what was asked."""
+    """Has raw frames; `answer` may replace a frame's payload (bytes, or an error). Counts what was asked."""
 
     answer: Callable[[int, int], bytes | VolstreamError] = lambda index, attempt: pixels(index).tobytes()
     asked: list[int] = field(default_factory=list)
     address: str = "fake"
 
-    async def stream(self, wanted: Iterator[FrameRecord], budget: object) -> AsyncIterator[tuple]:
-        for record in wanted:
-            index = int(record.address.partition(":")[2])
-            self.asked.append(index)
-            await budget.acquire([record])  # type: ignore[attr-defined]
-            answer = self.answer(index, self.asked.count(index))
-            yield record, answer if isinstance(answer, VolstreamError) else Payload(answer, EXPLICIT)
+    connections: int = 1
+    host: str = "fake"
+    at_once: bool = False
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    async def records(self) -> list[FrameRecord]:
+        raise AssertionError("the plan is there already")
+
+    def batch_size(self, record: FrameRecord) -> int:
+        return 1
+
+    async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+        for want in wants:
+            self.asked.append(want.index)
+            answer = self.answer(want.index, self.asked.count(want.index))
+            await put(want, answer if isinstance(answer, VolstreamError) else Payload(answer, EXPLICIT))
+        return ()
 
     async def close(self) -> None: ...
 

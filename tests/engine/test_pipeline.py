@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
-from volstream.engine.pipeline import EngineOptions, Pipeline
+from volstream.engine.options import EngineOptions
+from volstream.engine.pipeline import Pipeline
 from volstream.errors import DamagedError, SourceError, UsageError
-from volstream.records import FrameRecord
+from volstream.fetch.source import Put, Want
 from volstream.store.segment import Segment
 
 from .conftest import FakeSource, frame, pixels, plan_of
@@ -27,7 +28,7 @@ def test_fills_the_volume(segment: Make) -> None:
     assert (volume.states == 8).all()
     assert not pipeline.errors
     np.testing.assert_array_equal(volume.array, [pixels(i) for i in range(30)])
-    assert source.asked == list(range(30))
+    assert source.asked == [15, *(k for d in range(1, 15) for k in (15 + d, 15 - d)), 0]
 
 
 def test_a_tiny_budget_bounds_what_is_in_flight(segment: Make) -> None:
@@ -56,7 +57,7 @@ def test_a_frame_damaged_on_the_way_is_fetched_once_more(segment: Make) -> None:
     pipeline = Pipeline(source, plan, volume, EngineOptions())
     asyncio.run(pipeline.run())
     assert (volume.states == 8).all()
-    assert source.asked == [0, 1, 2, 3, 4, 3]
+    assert source.asked == [2, 3, 1, 4, 0, 3]
 
 
 def test_a_frame_that_stays_damaged_fails_alone(segment: Make) -> None:
@@ -88,21 +89,19 @@ def test_what_failed_is_loaded_again_only_when_it_was_reset(segment: Make) -> No
     pipeline = Pipeline(source, plan, volume, EngineOptions())
     asyncio.run(pipeline.run())
     asyncio.run(pipeline.run())
-    assert source.asked == [0, 1, 2]
+    assert source.asked == [1, 2, 0]
     assert sorted(pipeline.errors) == [0, 1, 2]
     volume.reset(1)
     asyncio.run(pipeline.run())
-    assert source.asked == [0, 1, 2, 1]
+    assert source.asked == [1, 2, 0, 1]
     assert sorted(pipeline.errors) == [0, 2]
     assert volume.states.tolist() == [255, 8, 255]
 
 
 def test_a_frame_the_source_forgets_is_an_error(segment: Make) -> None:
     class Forgetful(FakeSource):
-        async def stream(self, wanted: Iterator[FrameRecord], budget: object) -> AsyncIterator[tuple]:
-            async for record, payload in super().stream(wanted, budget):
-                if record.uid != "1.2.1":
-                    yield record, payload
+        async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+            return await super().fetch([want for want in wants if want.index != 1], put)
 
     plan = plan_of(3)
     pipeline = Pipeline(Forgetful(), plan, segment(plan), EngineOptions())
@@ -117,11 +116,10 @@ def test_cancelled_it_leaves_what_is_there_and_resumes(segment: Make) -> None:
     pipeline = Pipeline(source, plan, volume, EngineOptions())
 
     class Stalls(FakeSource):
-        async def stream(self, wanted: Iterator[FrameRecord], budget: object) -> AsyncIterator[tuple]:
-            async for item in source.stream(wanted, budget):
-                yield item
-                if len(source.asked) == 4:
-                    await asyncio.sleep(60)
+        async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+            if len(source.asked) == 4:
+                await asyncio.sleep(60)
+            return await source.fetch(wants, put)
 
     async def main() -> None:
         pipeline._source = Stalls()
@@ -130,7 +128,7 @@ def test_cancelled_it_leaves_what_is_there_and_resumes(segment: Make) -> None:
             await asyncio.to_thread(volume.wait_change, volume.sequence, 0.1)
         task.cancel()
         await asyncio.wait([task])
-        assert volume.states.tolist() == [8] * 4 + [0] * 6
+        assert volume.states.tolist() == [0] * 4 + [8] * 4 + [0] * 2
         pipeline._source = source
         await pipeline.run()
 
@@ -142,34 +140,45 @@ def test_cancelled_it_leaves_what_is_there_and_resumes(segment: Make) -> None:
 
 def test_a_source_that_raises_ends_the_load_cleanly(segment: Make) -> None:
     class Breaks(FakeSource):
-        async def stream(self, wanted: Iterator[FrameRecord], budget: object) -> AsyncIterator[tuple]:
-            async for item in super().stream(wanted, budget):
-                yield item
-                raise RuntimeError("a bug")
+        async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+            await super().fetch(wants, put)
+            raise RuntimeError("a bug")
 
     plan = plan_of(5)
     pipeline = Pipeline(Breaks(), plan, segment(plan), EngineOptions())
     with pytest.raises(RuntimeError, match="a bug"):
         asyncio.run(pipeline.run())
-    assert pipeline.budget._used == 0
 
 
 def test_a_source_that_is_lost_fails_what_is_missing(segment: Make) -> None:
     class Lost(FakeSource):
-        async def stream(self, wanted: Iterator[FrameRecord], budget: object) -> AsyncIterator[tuple]:
-            async for item in super().stream(wanted, budget):
-                yield item
-                if len(self.asked) == 2:
-                    raise SourceError("the server is gone")
+        async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+            if len(self.asked) == 2:
+                raise SourceError("the server is gone")
+            return await super().fetch(wants, put)
 
     plan = plan_of(4)
     volume = segment(plan)
     pipeline = Pipeline(Lost(), plan, volume, EngineOptions())
     asyncio.run(pipeline.run())
-    assert volume.states.tolist() == [8, 8, 255, 255]
-    assert [error.uid for error in pipeline.errors.values()] == ["1.2.2", "1.2.3"]
+    assert volume.states.tolist() == [255, 255, 8, 8]
+    assert [error.uid for error in pipeline.errors.values()] == ["1.2.1", "1.2.0"]
+
+
+def test_what_is_prioritized_comes_next(segment: Make) -> None:
+    class Watched(FakeSource):
+        async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+            if len(self.asked) == 3:
+                pipeline.prioritize([9, 0, 8])
+            return await super().fetch(wants, put)
+
+    plan, source = plan_of(10), Watched()
+    pipeline = Pipeline(source, plan, segment(plan), EngineOptions())
+    asyncio.run(pipeline.run())
+    assert source.asked == [5, 6, 4, 7, 9, 0, 8, 3, 2, 1]
 
 
 def test_options_are_checked() -> None:
-    with pytest.raises(UsageError):
-        EngineOptions(in_flight=0)
+    for wrong in ({"in_flight": 0}, {"order": "random"}):
+        with pytest.raises(UsageError):
+            EngineOptions(**wrong)  # type: ignore[arg-type]

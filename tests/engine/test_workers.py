@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +18,34 @@ import pytest
 
 from volstream.engine import child as child_module
 from volstream.engine.children import ChildPool, pool
-from volstream.engine.decode import Job, task_of
+from volstream.engine.decode import task_of
+from volstream.engine.placing import Job, Placer
 from volstream.engine.workers import Workers, default_workers
-from volstream.errors import DamagedError, DecoderCrashedError, UnsupportedError, UsageError, VolstreamError
-from volstream.records import IDENTITY, Payload
+from volstream.errors import DamagedError, DecoderCrashedError, UnsupportedError, UsageError, ValueRangeError
+from volstream.fetch.source import Want
+from volstream.records import IDENTITY, Payload, PixelFormat, Rescale
 from volstream.store.segment import Segment
+from volstream.store.states import FULL
 from volstream.syntaxes import EXPLICIT
 
-from .conftest import frame, pixels, plan_of
+from .conftest import COLUMNS, ROWS, frame, pixels, plan_of
 
 Make = Callable[[Any], Segment]
 
 
 def job(index: int, data: bytes | None = None, syntax: str = EXPLICIT) -> Job:
-    return Job(index, frame(index), Payload(pixels(index).tobytes() if data is None else data, syntax), IDENTITY)
+    payload = Payload(pixels(index).tobytes() if data is None else data, syntax)
+    return Job(Want(index, frame(index)), payload, IDENTITY)
 
 
-def run(segment: Segment, jobs: list[Job], **options: Any) -> dict[int, Any]:
+def run(segment: Segment, jobs: list[Job], *, count: int | None = None, executor: Any = "threads") -> dict[int, Any]:
+    """The error of each, None where there is none."""
     results: dict[int, Any] = {}
-    workers = Workers(segment, lambda job, result: results.__setitem__(job.index, result), **options)
+    workers, placer = Workers(count), Placer(segment, executor)
     for one in jobs:
-        workers.submit(one)
+        workers.submit(lambda one=one: results.__setitem__(one.want.index, placer.place(one)))  # type: ignore[misc]
     workers.close()
+    placer.close()
     return results
 
 
@@ -47,7 +56,9 @@ def test_every_frame_lands_in_its_place(segment: Make, executor: str, count: int
     results = run(volume, [job(i) for i in range(20)], executor=executor, count=count)
     for i in range(20):
         np.testing.assert_array_equal(volume.array[i], pixels(i))
-        assert results[i] == (pixels(i).min(), pixels(i).max())
+        assert results[i] is None
+        assert volume.ranges[i].tolist() == [pixels(i).min(), pixels(i).max()]
+    assert (volume.states == FULL).all()
 
 
 @pytest.mark.parametrize("executor", ["threads", "processes"])
@@ -56,8 +67,20 @@ def test_a_damaged_frame_is_an_error_that_names_it(segment: Make, executor: str)
     error = results[1]
     assert isinstance(error, DamagedError)
     assert (error.uid, error.index, error.address) == ("1.2.1", 1, "wadors:1")
-    assert not isinstance(results[0], VolstreamError)
-    assert not isinstance(results[2], VolstreamError)
+    assert results[0] is results[2] is None
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_a_frame_that_fails_half_way_leaves_no_trace(segment: Make, executor: str) -> None:
+    half = PixelFormat(ROWS, COLUMNS, 16, 16, 15, 0)
+    stored = np.zeros((ROWS, COLUMNS), np.uint16)
+    stored[-1, -1] = 40000  # beyond int16, and found in the last row
+    volume = segment(plan_of(1))
+    one = Job(Want(0, replace(frame(0), pixel=half)), Payload(stored.tobytes(), EXPLICIT), Rescale(1, 5))
+    results = run(volume, [one], executor=executor)
+    assert isinstance(results[0], ValueRangeError)
+    assert not volume.array.any()
+    assert volume.states.tolist() == [0]
 
 
 def test_an_unknown_transfer_syntax_is_named(segment: Make) -> None:
@@ -66,21 +89,23 @@ def test_an_unknown_transfer_syntax_is_named(segment: Make) -> None:
     assert "1.2.3.4" in str(results[0])
 
 
-def test_dropped_jobs_are_given_back(segment: Make) -> None:
-    begun, go_on = threading.Event(), threading.Event()
+def test_dropped_jobs_are_not_done() -> None:
+    begun, go_on, done = threading.Event(), threading.Event(), []
 
-    def done(job: Job, result: Any) -> None:
+    def work(number: int) -> None:
         begun.set()
         go_on.wait()
+        done.append(number)
 
-    workers = Workers(segment(plan_of(5)), done, count=1)
-    for i in range(5):
-        workers.submit(job(i))
+    workers = Workers(1)
+    for number in range(5):
+        workers.submit(partial(work, number))
     begun.wait()
-    dropped = workers.drop()
+    workers.drop()
     go_on.set()
+    asyncio.run(workers.idle())
     workers.close()
-    assert [one.index for one in dropped] == [1, 2, 3, 4]
+    assert done == [0]
 
 
 def test_a_child_that_is_killed_is_replaced(segment: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +115,7 @@ def test_a_child_that_is_killed_is_replaced(segment: Make, monkeypatch: pytest.M
     os.kill(idle.pid, signal.SIGKILL)
     monkeypatch.setattr(type(idle), "alive", property(lambda self: True))  # it dies between the look and the use
     results = run(volume, [job(1)], executor="processes", count=1)
-    assert results[1] == (pixels(1).min(), pixels(1).max())
+    assert results[1] is None
     np.testing.assert_array_equal(volume.array[1], pixels(1))
 
 
@@ -115,7 +140,7 @@ def test_a_child_that_takes_too_long_is_killed(segment: Make, monkeypatch: pytes
     monkeypatch.setattr(child_module, "_START", "import time; time.sleep(60)")
     volume = segment(plan_of(1))
     with pytest.raises(DecoderCrashedError, match="more than"):
-        ChildPool().run(volume.name, task_of(job(0), volume.slice_bytes, "int16"))
+        ChildPool().run(volume.name, 0, task_of(frame(0), job(0).payload, IDENTITY, 0, "int16"))
 
 
 def test_an_idle_child_does_not_keep_a_volume_in_memory(segment: Make) -> None:
@@ -134,9 +159,9 @@ def test_an_idle_child_does_not_keep_a_volume_in_memory(segment: Make) -> None:
 def test_wrong_use_is_refused(segment: Make) -> None:
     volume = segment(plan_of(1))
     with pytest.raises(UsageError):
-        Workers(volume, lambda *_: None, executor="greenlets")  # type: ignore[arg-type]
+        Placer(volume, "greenlets")  # type: ignore[arg-type]
     with pytest.raises(UsageError):
-        Workers(volume, lambda *_: None, count=0)
+        Workers(0)
 
 
 def test_default_is_one_worker_a_core() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import faults as bad
 from badserver import BadServer, Reply, Request
-from fetching import Leases, collect, fetch, frames_of, got, joined, run
+from fetching import collect, fetch, frames_of, got, joined, run
 from volstream.errors import HttpStatusError, ProtocolError, SourceError, UsageError
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.source import open_source
@@ -330,7 +330,7 @@ def test_cancelled_in_the_middle(files: list[bytes]) -> None:
             server.misbehave(bad.changed(delay=3600))
             server.misbehave(lambda request, reply: asked.set())
             source = open_source(server.series_url)
-            task = asyncio.create_task(collect(source, leases=Leases()))
+            task = asyncio.create_task(collect(source))
             await asked.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):

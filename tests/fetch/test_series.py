@@ -8,7 +8,7 @@ import pytest
 
 import faults as bad
 from badserver import BadServer
-from fetching import Leases, collect, fetch, frames_of, got, make_files, run
+from fetching import collect, fetch, frames_of, got, make_files, run
 from volstream.errors import HttpStatusError
 from volstream.fetch import wado
 from volstream.fetch.options import FetchOptions
@@ -57,14 +57,13 @@ def test_a_frame_that_cannot_be_had_at_all(files: list[bytes]) -> None:
     assert got(results[1:]) == frames_of(files)[1:]
 
 
-def test_only_what_is_wanted_is_delivered_with_a_lease_each(files: list[bytes]) -> None:
+def test_only_what_is_wanted_is_delivered(files: list[bytes]) -> None:
     async def main() -> None:
         async with BadServer(files) as server:
             source = open_source(server.series_url, FetchOptions(retrieve="series"))
-            records, leases = await source.records(), Leases()
-            results = await collect(source, records[:2], leases)
+            records = await source.records()
+            results = await collect(source, records[:2])
             assert set(results) == {record.address for record in records[:2]}
-            assert leases.taken == records[:2]
             await source.close()
 
     run(main)

@@ -12,7 +12,7 @@ import pytest
 
 import faults as bad
 from badserver import BadServer, Instance, Part, Reply, Request
-from fetching import Leases, collect, fetch, frames_of, got, make_files, run
+from fetching import collect, fetch, frames_of, got, make_files, run
 from volstream.errors import SourceError, UsageError
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.source import open_source
@@ -189,68 +189,22 @@ def test_fault_in_several_frames(fault: str, tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------- streaming
 
 
-def test_wanted_is_advanced_only_when_a_request_can_be_sent(tmp_path: Path) -> None:
-    files = make_files(tmp_path, count=8)
-
-    async def main() -> None:
-        async with BadServer(files) as server:
-            source = open_source(server.series_url, FetchOptions(connections=2))
-            records = await source.records()
-            pulled = 0
-
-            def wanted():  # type: ignore[no-untyped-def]
-                nonlocal pulled
-                for record in records:
-                    pulled += 1
-                    yield record
-
-            class Slow(Leases):
-                gate = asyncio.Semaphore(3)
-
-                async def acquire(self, records):  # type: ignore[no-untyped-def]
-                    await self.gate.acquire()
-                    await super().acquire(records)
-
-            budget, done = Slow(), 0
-            async for _ in source.stream(wanted(), budget):
-                done += 1
-                assert pulled <= 3 + done + 2
-                budget.gate.release()
-            assert done == len(records)
-            assert budget.taken == records
-            await source.close()
-
-    run(main)
-
-
-def test_closing_the_stream_aborts_what_is_under_way(tmp_path: Path) -> None:
+def test_cancelling_aborts_what_is_under_way(tmp_path: Path) -> None:
     files = make_files(tmp_path, count=8)
 
     async def main() -> None:
         async with BadServer(files) as server:
             source = open_source(server.series_url, FetchOptions(connections=4))
             records = await source.records()
+            asked = asyncio.Event()
             server.misbehave(bad.changed(delay=3600), path=f"{records[5].uid}/frames")
-            stream = source.stream(iter(records), Leases())
-            async for _ in stream:
-                break
+            server.misbehave(lambda request, reply: asked.set(), path=f"{records[5].uid}/frames")
+            task = asyncio.create_task(collect(source, records))
+            await asked.wait()
+            task.cancel()
             async with asyncio.timeout(5):
-                await stream.aclose()  # type: ignore[attr-defined]
+                await asyncio.gather(task, return_exceptions=True)
             await source.close()
-
-    run(main)
-
-
-def test_a_defect_in_the_wanted_iterator_is_not_swallowed(files: list[bytes]) -> None:
-    async def main() -> None:
-        async with BadServer(files) as server:
-            source = open_source(server.series_url)
-            try:
-                with pytest.raises(ZeroDivisionError):
-                    async for _ in source.stream((1 // 0 for _ in range(1)), Leases()):  # type: ignore[misc]
-                        pass
-            finally:
-                await source.close()
 
     run(main)
 

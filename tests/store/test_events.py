@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from volstream.errors import CancelledError
 from volstream.store.events import extent
-from volstream.store.segment import FAILED, FULL, Segment
+from volstream.store.segment import Segment
+from volstream.store.states import FAILED, FULL
 from volstream.store.volume import Volume
 
 from .test_volume import later, make

@@ -6,12 +6,14 @@ import os
 import runpy
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from volstream.store.segment import FAILED, FULL, Segment
+from volstream.store.segment import Segment
+from volstream.store.states import FAILED, FULL
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "map_segment.py"
 
@@ -21,7 +23,8 @@ def segment():
     with Segment.create((2, 3, 5, 4), "int16", {"units": "HU"}, slices=6, fill=-1024) as segment:
         segment.array[...] = np.arange(120).reshape(2, 3, 5, 4) - 60
         segment.publish(1, FULL, -40, -21)
-        segment.blank(4)
+        with closing(segment.writer()) as writer:
+            writer.fail(4)
         segment.publish(4, FAILED)
         yield segment
 

@@ -16,7 +16,8 @@ from volstream.errors import SegmentError
 from volstream.store import lease as leases
 from volstream.store.lease import Lease
 from volstream.store.reaper import reap
-from volstream.store.segment import FULL, Segment
+from volstream.store.segment import Segment
+from volstream.store.states import FULL
 
 from .processes import SHM, child, exists, names, orphans, script
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from volstream.errors import ResourceError
 from volstream.store import lease, memory
 from volstream.store.segment import Segment
+from volstream.store.states import FULL
 
 from .processes import child, orphans
 
@@ -129,9 +131,14 @@ def test_a_full_shared_memory_is_an_error_and_leaves_nothing(small, monkeypatch)
     with Segment.create((2, 256, 256), "int16", {}, slices=2), pytest.raises(ResourceError, match="MiB left"):
         Segment.create((8, 256, 256), "int16", {}, slices=8)
     assert list(small.iterdir()) == []
-    # Room when it was asked for, none when it was taken: the reservation itself finds out.
+    # Room when it was asked for, none when it is taken: the slice that finds out is refused, where a write through the
+    # mapping would end the process.
     monkeypatch.setattr(memory, "check_room", lambda size, folder: None)
-    with pytest.raises(ResourceError, match="No space left on device"):
-        Segment.create((16, 256, 256), "int16", {}, slices=16)
+    with Segment.create((16, 256, 256), "int16", {}, slices=16) as segment, closing(segment.writer()) as writer:
+        results = [writer.put(index, bytes(2 * 256 * 256), FULL) for index in range(7)]
+        with pytest.raises(ResourceError, match="No space left on device"):
+            writer.put(7, bytes(2 * 256 * 256), FULL)
+        assert results == [True] * 7
+        assert segment.states.tolist() == [8] * 7 + [0] * 9
     assert list(small.iterdir()) == []
     assert os.statvfs(small).f_bavail * os.statvfs(small).f_frsize == 1 << 20

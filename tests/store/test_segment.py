@@ -14,7 +14,8 @@ import pytest
 from volstream._native import Board
 from volstream.errors import ResourceError, SegmentError, UsageError
 from volstream.store import memory
-from volstream.store.segment import FAILED, FULL, Segment
+from volstream.store.segment import Segment
+from volstream.store.states import FAILED, FULL
 
 from .processes import SHM, names
 
@@ -52,14 +53,13 @@ def test_attachers_cannot_write():
         for array in (other.array, other.voxels, other.ranges, owner.ranges):
             with pytest.raises(ValueError, match="read-only"):
                 array[...] = 1
-        for call in (lambda: other.publish(0, FULL), lambda: other.reset(0), other.touch, lambda: other.prepare(0)):
+        for call in (lambda: other.publish(0, FULL), lambda: other.reset(0), other.touch):
             with pytest.raises(UsageError, match="read-only"):
                 call()
 
 
 def test_writable_attachers_can():
     with make() as owner, Segment.attach(owner.name, writable=True) as worker:
-        worker.prepare(2)
         worker.array[2] = 9
         assert worker.publish(2, FULL, 9, 9)
         assert owner.array[2].min() == 9
@@ -73,7 +73,6 @@ def test_the_name_tells_nothing_and_only_the_user_may_open_it():
         status = (SHM / segment.name[1:]).stat()
         assert stat.S_IMODE(status.st_mode) == 0o600
         assert len(segment.name) == len("/volstream-") + 32
-        assert status.st_blocks * 512 >= status.st_size, "memory is reserved, not promised"
         with make() as second:
             assert second.name != segment.name
 
@@ -117,7 +116,7 @@ def test_every_change_moves_the_sequence_and_refused_ones_do_not():
 @pytest.mark.parametrize("index", [-1, 4, 2**40])
 def test_slices_outside_are_refused(index):
     with make() as segment:
-        for call in (segment.state, segment.reset, segment.prepare, segment.blank, lambda i: segment.publish(i, FULL)):
+        for call in (segment.state, segment.reset, lambda i: segment.publish(i, FULL)):
             with pytest.raises((UsageError, OverflowError)):
                 call(index)
         assert segment.counters == (0, 0, 0)
@@ -139,15 +138,6 @@ def test_waiting_ends_with_a_change_or_the_time():
         thread.start()
         assert segment.wait_change(before, 30) == before + 1
         thread.join()
-
-
-@pytest.mark.parametrize(("dtype", "fill"), [("int16", -1024), ("uint8", 7), ("float32", math.nan), ("float64", 0.5)])
-def test_blank_gives_one_slice_the_fill_value(dtype, fill):
-    with make(dtype=dtype, fill=fill) as segment, Segment.attach(segment.name, writable=True) as worker:
-        segment.array[...] = 1
-        worker.blank(2)
-        np.testing.assert_array_equal(segment.array[2], np.full((3, 2), fill, dtype))
-        assert (segment.array[[0, 1, 3]] == 1).all()
 
 
 def test_pending_voxels_are_zero():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from volstream.errors import CancelledError, DamagedError, SegmentError, UsageError, VolstreamError
 from volstream.plan import Geometry
 from volstream.records import Finding
-from volstream.store.segment import FAILED, FULL, Segment
+from volstream.store.segment import Segment
+from volstream.store.states import FAILED, FULL
 from volstream.store.volume import Volume
 
 AFFINE = [[0.5, 0, 0, -10], [0, 0.5, 0.1, -20], [0, 0, 2, 30], [0, 0, 0, 1]]
@@ -157,8 +159,8 @@ def test_gaps_are_no_failures():
     with make(4, addresses=["a", None, "c", "d"]) as volume:
         for index in (0, 2, 3):
             volume.segment.publish(index, FULL)
-        volume.segment.blank(1)
-        volume.segment.publish(1, FAILED)
+        with closing(volume.segment.writer()) as writer:
+            writer.fail(1)
         assert volume.has_image.tolist() == [True, False, True, True]
         assert volume.progress == (3, 0, 3)
         assert volume.complete

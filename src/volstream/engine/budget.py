@@ -1,67 +1,83 @@
-"""How many encoded bytes may be in flight: asked for, received, or waiting for a worker."""
+"""How many bytes may be in flight: asked for, received, or waiting for a worker."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Sequence
-from typing import TypeAlias
-
-from ..records import FrameRecord
-
-_Ticket: TypeAlias = "tuple[Sequence[FrameRecord], asyncio.Future[None]]"
 
 
 class ByteBudget:
-    """A lease for each frame, of the size it has uncompressed: what arrives is rarely more.
+    """`acquire` waits on the event loop, first come first served; `release` may be called from any thread.
 
-    `acquire` waits on the event loop, first come first served; `release` may be called from any thread. Frames that
-    are larger than the whole budget are let through alone, so that nothing waits for ever.
+    What is larger than the whole budget is let through alone, so that nothing waits for ever.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.peak = 0
         self._used = 0
-        self._leases: dict[str, int] = {}
-        self._waiting: deque[_Ticket] = deque()
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._lock = threading.Lock()
 
-    async def acquire(self, records: Sequence[FrameRecord]) -> None:
-        """Wait until all of `records` fit, and take their leases at once."""
+    async def acquire(self, size: int) -> None:
+        """Wait until `size` bytes more may be in flight."""
         with self._lock:
-            if not self._waiting and self._fits(records):
-                self._take(records)
+            if not self._waiting and self._fits(size):
+                self._take(size)
                 return
             ticket = asyncio.get_running_loop().create_future()
-            self._waiting.append((records, ticket))
+            self._waiting.append((size, ticket))
         try:
             await ticket
         except asyncio.CancelledError:
             with self._lock:
+                waiting = len(self._waiting)
                 self._waiting = deque(entry for entry in self._waiting if entry[1] is not ticket)
-            for record in records:
-                self.release(record)
+                was_granted = len(self._waiting) == waiting
+            self.release(size if was_granted else 0)
             raise
 
-    def release(self, record: FrameRecord) -> None:
-        """Give a frame's lease back; without effect if it has none."""
+    def force(self, size: int) -> None:
+        """For bytes that are there already, allowed or not."""
         with self._lock:
-            self._used -= self._leases.pop(record.address, 0)
+            self._take(size)
+
+    def release(self, size: int) -> None:
+        with self._lock:
+            self._used -= size
             while self._waiting and self._fits(self._waiting[0][0]):
-                records, ticket = self._waiting.popleft()
-                self._take(records)
+                wanted, ticket = self._waiting.popleft()
+                self._take(wanted)
                 ticket.get_loop().call_soon_threadsafe(_grant, ticket)
 
-    def _fits(self, records: Sequence[FrameRecord]) -> bool:
-        return self._used == 0 or self._used + sum(record.pixel.frame_bytes for record in records) <= self.limit
+    def _fits(self, size: int) -> bool:
+        return self._used == 0 or self._used + size <= self.limit
 
-    def _take(self, records: Sequence[FrameRecord]) -> None:
-        for record in records:
-            self._leases[record.address] = record.pixel.frame_bytes
-            self._used += record.pixel.frame_bytes
+    def _take(self, size: int) -> None:
+        self._used += size
         self.peak = max(self.peak, self._used)
+
+
+class Lease:
+    """What a request may bring, taken before it is sent; handed on to the frames that it brings."""
+
+    def __init__(self, budget: ByteBudget, size: int) -> None:
+        self._budget = budget
+        self._left = size
+
+    async def hand_on(self, size: int) -> None:
+        """Give `size` bytes to a frame. When nothing is left, wait for more; if it is only too little, take it."""
+        if not self._left:
+            await self._budget.acquire(size)
+        else:
+            self._budget.force(max(0, size - self._left))
+            self._left = max(0, self._left - size)
+
+    def close(self) -> None:
+        """Give back what no frame got."""
+        self._budget.release(self._left)
+        self._left = 0
 
 
 def _grant(ticket: asyncio.Future[None]) -> None:

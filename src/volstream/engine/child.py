@@ -58,10 +58,10 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def decode(self, segment: str, task: Task) -> tuple[float, float]:
-        """Run one task; raises what the child raised, or DecoderCrashedError if it died or took too long."""
+    def decode(self, segment: str, index: int, task: Task) -> tuple[float, float]:
+        """Run one task for a slice. Raises what the child raised; DecoderCrashedError if it died or took too long."""
         inline = not isinstance(task.data, tuple)
-        message = (segment, task.spec, None if inline else task.data, task.transfer_syntax, task.offset, task.dtype)
+        message = (segment, index, task.spec, None if inline else task.data, task.transfer_syntax, task.dtype)
         try:
             self._connection.send_bytes(marshal.dumps(message))
             if inline:
@@ -106,16 +106,20 @@ def serve(descriptor: int) -> None:
             if message is None:
                 segments.forget()
                 continue
-            name, spec, data, *rest = message
+            name, index, spec, data, *rest = message
             if data is None:
                 data = connection.recv_bytes()
-            connection.send_bytes(marshal.dumps(_answer(segments, name, Task(spec, data, *rest))))
+            connection.send_bytes(marshal.dumps(_answer(segments, name, index, Task(spec, data, *rest))))
     os._exit(0)  # skip interpreter shutdown: nothing here is ours to tidy
 
 
-def _answer(segments: _Segments, name: str, task: Task) -> tuple[Any, ...]:
+def _answer(segments: _Segments, name: str, index: int, task: Task) -> tuple[Any, ...]:
     try:
-        return ("ok", *run_task(task, segments.voxels(name)))
+        segments.attach(name)
+        voxels = bytearray(segments.slice_bytes)
+        extent = run_task(task, voxels)
+        segments.write(index, voxels)
+        return ("ok", *extent)
     except VolstreamError as error:
         return ("error", type(error).__name__, error.message)
     except MemoryError:
@@ -129,16 +133,26 @@ class _Segments:
 
     def __init__(self) -> None:
         self._segment: Any = None
+        self._writer: Any = None
 
-    def voxels(self, name: str) -> Any:
+    def attach(self, name: str) -> None:
         if self._segment is None or self._segment.name != name:
             from ..store.segment import Segment
 
             self.forget()
             self._segment = Segment.attach(name, writable=True)
-        return self._segment.voxels
+            self._writer = self._segment.writer()
+
+    @property
+    def slice_bytes(self) -> int:
+        return int(self._segment.slice_bytes)
+
+    def write(self, index: int, voxels: bytearray) -> None:
+        self._writer.write(index, voxels)
 
     def forget(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
         if self._segment is not None:
             self._segment.close()
-            self._segment = None
+        self._segment = self._writer = None

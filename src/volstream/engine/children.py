@@ -19,12 +19,12 @@ class ChildPool:
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
-    def run(self, segment: str, task: Task) -> tuple[float, float]:
+    def run(self, segment: str, index: int, task: Task) -> tuple[float, float]:
         """Decode in some child; a child's death costs the frame one retry in a new one."""
         for attempt in (1, 2):
             child = self._take()
             try:
-                result = child.decode(segment, task)
+                result = child.decode(segment, index, task)
             except DecoderCrashedError:
                 if attempt == 2:
                     raise

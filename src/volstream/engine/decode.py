@@ -1,4 +1,4 @@
-"""One frame: encoded bytes, or a file range, to voxels at a slice's place.
+"""One frame: encoded bytes, or a file range, to the voxels of a slice.
 
 The native core does it wherever it has the codec. What it lacks (`UnsupportedError`) goes to pydicom's plugins,
 which hold the GIL and therefore run in child processes.
@@ -6,7 +6,6 @@ which hold the GIL and therefore run in child processes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,23 +17,12 @@ from ..records import FileRange, FrameRecord, Payload, PixelFormat, Rescale
 from ..syntaxes import IMPLICIT, SYNTAXES
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Everything needed to put one frame in its place."""
-
-    index: int
-    record: FrameRecord
-    payload: Payload
-    rescale: Rescale
-
-
 class Task(NamedTuple):
-    """A job without its record: plain values only, so that it can cross to another process."""
+    """How to decode one frame, in plain values that can cross to another process."""
 
     spec: dict[str, Any]
     data: Any
     transfer_syntax: str
-    offset: int
     dtype: str
 
 
@@ -53,7 +41,7 @@ def codec_of(transfer_syntax: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def spec_fields(pixel: PixelFormat, rescale: Rescale, codec: str, first_bit: int) -> dict[str, Any]:
+def spec_fields(pixel: PixelFormat, rescale: Rescale, codec: str, first_bit: int, reduce: int = 0) -> dict[str, Any]:
     """The keyword arguments of `_native.FrameSpec`."""
     table = pixel.palette if pixel.photometric == "PALETTE COLOR" else rescale.table
     fields: dict[str, Any] = {
@@ -71,6 +59,8 @@ def spec_fields(pixel: PixelFormat, rescale: Rescale, codec: str, first_bit: int
         "slope": rescale.slope,
         "intercept": rescale.intercept,
         "first_bit": first_bit,
+        "reduce": reduce,
+        "allow_truncated": reduce > 0,
     }
     if table is not None:
         fields |= {"table": table.entries, "table_first": table.first, "table_channels": table.channels}
@@ -78,35 +68,37 @@ def spec_fields(pixel: PixelFormat, rescale: Rescale, codec: str, first_bit: int
 
 
 @lru_cache(maxsize=4096)
-def _native_spec(pixel: PixelFormat, rescale: Rescale, codec: str, first_bit: int) -> _native.FrameSpec:
-    return _native.FrameSpec(**spec_fields(pixel, rescale, codec, first_bit))
+def _native_spec(pixel: PixelFormat, rescale: Rescale, codec: str, first_bit: int, reduce: int) -> _native.FrameSpec:
+    return _native.FrameSpec(**spec_fields(pixel, rescale, codec, first_bit, reduce))
 
 
-def decode_native(job: Job, target: Any, slice_bytes: int, dtype: str) -> tuple[float, float]:
+def decode_native(
+    record: FrameRecord, payload: Payload, rescale: Rescale, reduce: int, target: Any, dtype: str
+) -> tuple[float, float]:
     """Decode in this process without the GIL; (minimum, maximum) of the voxels written."""
-    codec = codec_of(job.payload.transfer_syntax)
+    codec = codec_of(payload.transfer_syntax)
     if codec not in native_codecs():
-        raise UnsupportedError(f"no built-in decoder for {SYNTAXES[job.payload.transfer_syntax].name}")
-    spec = _native_spec(job.record.pixel, job.rescale, codec, first_bit(job.record, job.payload.transfer_syntax))
-    return _decode(spec, job.payload.data, target, job.index * slice_bytes, dtype)
+        raise UnsupportedError(f"no built-in decoder for {SYNTAXES[payload.transfer_syntax].name}")
+    spec = _native_spec(record.pixel, rescale, codec, first_bit(record, payload.transfer_syntax), reduce)
+    return _decode(spec, payload.data, target, dtype)
 
 
-def _decode(spec: _native.FrameSpec, data: Any, target: Any, offset: int, dtype: str) -> tuple[float, float]:
+def _decode(spec: _native.FrameSpec, data: Any, target: Any, dtype: str) -> tuple[float, float]:
     if isinstance(data, FileRange):
-        return _native.decode_file(spec, data.path, data.ranges, target, offset, dtype)
-    return _native.decode(spec, data, target, offset, dtype)
+        return _native.decode_file(spec, data.path, data.ranges, target, 0, dtype)
+    return _native.decode(spec, data, target, 0, dtype)
 
 
-def task_of(job: Job, slice_bytes: int, dtype: str) -> Task:
-    """The same job for a child process."""
-    syntax = job.payload.transfer_syntax
-    spec = spec_fields(job.record.pixel, job.rescale, codec_of(syntax), first_bit(job.record, syntax))
-    data: Any = job.payload.data
+def task_of(record: FrameRecord, payload: Payload, rescale: Rescale, reduce: int, dtype: str) -> Task:
+    """The same for a child process."""
+    syntax = payload.transfer_syntax
+    spec = spec_fields(record.pixel, rescale, codec_of(syntax), first_bit(record, syntax), reduce)
+    data: Any = payload.data
     if isinstance(data, FileRange):
         data = tuple(data)
     elif isinstance(data, tuple):
         data = b"".join(data)
-    return Task(spec, data, syntax, job.index * slice_bytes, dtype)
+    return Task(spec, data, syntax, dtype)
 
 
 def run_task(task: Task, target: Any) -> tuple[float, float]:
@@ -114,7 +106,7 @@ def run_task(task: Task, target: Any) -> tuple[float, float]:
     data = FileRange(*task.data) if isinstance(task.data, tuple) else task.data
     if task.spec["codec"] in native_codecs():
         try:
-            return _decode(_native.FrameSpec(**task.spec), data, target, task.offset, task.dtype)
+            return _decode(_native.FrameSpec(**task.spec), data, target, task.dtype)
         except UnsupportedError:  # e.g. 12-bit JPEG with libjpeg-turbo 2
             if task.spec["codec"].startswith("raw"):
                 raise  # no plugin reads what we cannot
@@ -122,7 +114,7 @@ def run_task(task: Task, target: Any) -> tuple[float, float]:
 
     encoded = _read(data) if isinstance(data, FileRange) else bytes(data)
     raw_spec, stored = decode_stored(task.spec, encoded, task.transfer_syntax)
-    return _native.decode(_native.FrameSpec(**raw_spec), stored, target, task.offset, task.dtype)
+    return _decode(_native.FrameSpec(**raw_spec), stored, target, task.dtype)
 
 
 def _read(data: FileRange) -> bytes:

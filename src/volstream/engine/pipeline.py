@@ -1,7 +1,8 @@
-"""One load: frames from a source, through workers, into the segment; states say how far it is.
+"""One volume's load: wants become bytes, bytes become voxels in place; states say how far it is.
 
-Runs on whatever event loop calls `run`. Workers publish from their own threads, so the loop hears of a frame only
-when it must: to hand out budget, and at the end.
+Runs on whatever event loop calls `run`. Frames that need no request are taken by the workers themselves; for the others
+connections take wants, one request each. Workers publish from their own threads, so that the loop hears of a frame only
+when it must.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from ..errors import DamagedError, ResourceError, SourceError, UsageError, VolstreamError
-from ..records import FrameRecord, Payload
-from ..store.segment import FAILED, FULL
-from .budget import ByteBudget
-from .decode import Job
-from .workers import Executor, Workers
+from ..errors import DamagedError, SourceError, VolstreamError
+from ..fetch.source import Fetched, Want
+from ..plan.order import ranks
+from ..records import Payload
+from ..store.states import FAILED, FULL
+from .agenda import Agenda
+from .budget import ByteBudget, Lease
+from .options import EngineOptions
+from .placing import Job, Placer
+from .scheduler import scheduler
+from .workers import Workers
 
 if TYPE_CHECKING:
     from ..fetch.source import Source
@@ -30,23 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("volstream.engine")
 
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """How frames are decoded.
-
-    executor: "threads" (default), or "processes" where a codec crash must not end the caller.
-    workers: how many; default one a core this process may use.
-    in_flight: bytes of encoded data held at once, from request to decoded, default 64 MiB.
-    """
-
-    executor: Executor = "threads"
-    workers: int | None = None
-    in_flight: int = 64 << 20
-
-    def __post_init__(self) -> None:
-        if self.in_flight < 1:
-            raise UsageError(f"in_flight must be positive, not {self.in_flight}")
+#: Frames that came damaged are asked for once more, after all others.
+AGAIN = 1 << 16
 
 
 class Pipeline:
@@ -59,122 +49,168 @@ class Pipeline:
         self._plan = plan
         self._segment = segment
         self._options = options
-        self._index = {slot.record.address: i for i, slot in enumerate(plan.slots) if slot.record is not None}
-        self._again: list[int] = []
-        self._may_retry = True
+        count = plan.shape[0] if len(plan.slots) == plan.shape[0] else plan.shape[1]
+        places = ranks(len(plan.slots), count, options.order)
+        #: Frames that need no request, and those that do.
+        self._here, self._there = Agenda(places), Agenda(places)
+        self._lane = scheduler.lane(source.host, source.connections, lambda: self._there.is_urgent)
         self._lock = threading.Lock()
-        self._unfinished = 0
-        self._settled: asyncio.Future[None] | None = None
+
+    def prioritize(self, slices: Iterable[int]) -> None:
+        """Of what has not been sent yet, these come first; from any thread."""
+        wanted = list(slices)
+        self._here.prioritize(wanted)
+        self._there.prioritize(wanted)
 
     async def run(self) -> None:
         """Load every slice that is pending. Ends when all have a final state; cancelling it leaves the slices that are
         there valid and the rest pending. One that failed is loaded again when its state has been reset."""
-        states = self._segment.states
-        todo = [i for i in self._index.values() if states[i] not in (FULL, FAILED)]
-        for index in todo:
-            self.errors.pop(index, None)
-        self._again.clear()
-        # Taking the volume's memory lasts as long as decoding into it, so both go on at once. A worker takes what its
-        # slice needs before it writes, and fails if there is none: that is told; this here need not be.
-        reserving = asyncio.ensure_future(asyncio.to_thread(self._segment.reserve))
-        reserving.add_done_callback(_tell_of_failure)
+        self._loop = asyncio.get_running_loop()
+        self._finished: asyncio.Future[None] = self._loop.create_future()
+        self._news = asyncio.Event()
+        self._asked_again: set[int] = set()
+        self.budget = ByteBudget(self._options.in_flight)
+        self._placer = Placer(self._segment, self._options.executor)
+        self._workers = Workers(self._options.workers)
+        connections: list[asyncio.Task[None]] = []
         try:
-            self._fill_gaps()
-            self._may_retry = True
-            await self._load(todo)
-            self._may_retry = False
-            if self._again:
-                log.warning("%d damaged frames are fetched once more", len(self._again))
-                todo, self._again = self._again, []
-                await self._load(todo)
+            there = self._begin()
+            connections = [asyncio.create_task(self._connection()) for _ in range(min(there, self._source.connections))]
+            for connection in connections:
+                connection.add_done_callback(self._connection_ended)
+            await self._finished
         finally:
-            await _see_out(reserving)
-
-    async def _load(self, todo: list[int]) -> None:
-        workers = Workers(self._segment, self._done, count=self._options.workers, executor=self._options.executor)
-        missing = set(todo)
-        stream = self._source.stream(self._wanted(deque(todo)), self.budget)
-        try:
-            async with contextlib.aclosing(stream):
-                async for record, payload in stream:
-                    index = self._index[record.address]
-                    missing.discard(index)
-                    if isinstance(payload, Payload):
-                        with self._lock:
-                            self._unfinished += 1
-                        workers.submit(Job(index, record, payload, self._plan.slots[index].rescale))
-                    else:
-                        self._fail(index, payload)
-                        self.budget.release(record)
-            for index in missing:
-                self._fail(index, SourceError("the source did not deliver this frame"))
-        except VolstreamError as error:  # the source as a whole is lost
-            for index in missing:
-                self._fail(index, copy(error))
-        except BaseException:
-            for job in workers.drop():
-                self._finish(job)
-            raise
-        finally:
+            self._here.clear()
+            self._there.clear()
+            self._workers.drop()
+            for connection in connections:
+                connection.cancel()
             try:
-                await self._wait_settled()
+                await _see_out(asyncio.gather(*connections, self._workers.idle(), return_exceptions=True))
             finally:
-                workers.close()
+                self._workers.close()
+                self._placer.close()
 
-    def _wanted(self, todo: deque[int]) -> Iterator[FrameRecord]:
-        while todo:
-            record = self._plan.slots[todo.popleft()].record
-            assert record is not None
-            yield record
+    def _begin(self) -> int:
+        """Put everything that is missing on the agendas; how many frames need a request."""
+        states = self._segment.states
+        wants, there = [], 0
+        for index, slot in enumerate(self._plan.slots):
+            if slot.record is None:
+                if states[index] != FAILED:
+                    self._placer.fail(index)
+            elif states[index] not in (FULL, FAILED):
+                wants.append(Want(index, slot.record))
+        self._open = len(wants)
+        if not wants:
+            self._finished.set_result(None)
+        for want in wants:
+            self.errors.pop(want.index, None)
+            (self._there if want.record.location is None else self._here).add(want)
+            there += want.record.location is None
+        for _ in range(len(wants) - there):
+            self._workers.submit(self._work_here)
+        return there
 
-    def _fill_gaps(self) -> None:
-        """Slots without an image get the fill value, and say that nothing is there."""
-        for i, slot in enumerate(self._plan.slots):
-            if slot.record is None and self._segment.state(i) != FAILED:
-                self._segment.blank(i)
-                self._segment.publish(i, FAILED)
+    # On the event loop: frames that need a request.
 
-    def _done(self, job: Job, result: tuple[float, float] | VolstreamError) -> None:
-        """On a worker's thread: a job is over."""
+    async def _connection(self) -> None:
+        while True:
+            want = self._there.first()
+            if want is None:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            at_once = self._source.at_once
+            count = len(self._plan.slots) if at_once else self._source.batch_size(want.record)
+            size = min(self.budget.limit, count * _cost(want)) or 1
+            await self.budget.acquire(size)
+            lease = Lease(self.budget, size)
+            try:
+                async with self._lane:
+                    await self._request(self._there.take(count, any_instance=at_once), lease)
+            finally:
+                lease.close()
+
+    async def _request(self, wants: Sequence[Want], lease: Lease) -> None:
+        """Fetch some wants; whatever happens, each of them is put, asked for again, or fails."""
+        missing = {want.index: want for want in wants}
+
+        async def put(want: Want, result: Fetched) -> None:
+            del missing[want.index]
+            await self._put(lease, want, result)
+
+        error: VolstreamError = SourceError("the source did not deliver this frame")
+        try:
+            for want in await self._source.fetch(wants, put) if wants else ():
+                self._there.add(missing.pop(want.index))
+                self._news.set()
+        except VolstreamError as lost:  # the source as a whole
+            error = lost
+        for want in missing.values():
+            self._fail(want, copy(error))
+
+    def _connection_ended(self, connection: asyncio.Task[None]) -> None:
+        if not connection.cancelled() and (defect := connection.exception()) and not self._finished.done():
+            self._finished.set_exception(defect)
+
+    async def _put(self, lease: Lease, want: Want, result: Fetched) -> None:
         if isinstance(result, VolstreamError):
-            # Bytes that a network delivered may have been damaged on the way; a file will not change.
-            if self._may_retry and isinstance(result, DamagedError) and job.record.location is None:
-                with self._lock:
-                    self._again.append(job.index)
-            else:
-                self._fail(job.index, result)
+            self._fail(want, result)
+        elif isinstance(result, Payload):
+            size = _cost(want)
+            await lease.hand_on(size)
+            self._workers.submit(partial(self._work, want, result, size))
         else:
-            self._segment.publish(job.index, FULL, *result)
-        self._finish(job)
+            raise AssertionError("no part of a frame was asked for")
 
-    def _finish(self, job: Job) -> None:
-        self.budget.release(job.record)
+    # On the workers' threads.
+
+    def _work_here(self) -> None:
+        for want in self._here.take():
+            location = want.record.location
+            assert location is not None
+            self._decode(want, Payload(location, want.record.transfer_syntax), may_ask_again=False)
+
+    def _work(self, want: Want, payload: Payload, leased: int) -> None:
+        # Bytes that a network delivered may have been damaged on the way; a file will not change.
+        self._decode(want, payload, may_ask_again=want.index not in self._asked_again)
+        self.budget.release(leased)
+
+    def _decode(self, want: Want, payload: Payload, *, may_ask_again: bool) -> None:
+        error = self._placer.place(Job(want, payload, self._plan.slots[want.index].rescale))
+        if error is None:
+            self._settle()
+        elif isinstance(error, DamagedError) and may_ask_again:
+            log.warning("slice %d came damaged; it is fetched once more", want.index)
+            self._asked_again.add(want.index)
+            self._there.add(Want(want.index, want.record, step=AGAIN))
+            self._loop.call_soon_threadsafe(self._news.set)
+        else:
+            self._fail(want, error)
+
+    def _fail(self, want: Want, error: VolstreamError) -> None:
+        self.errors[want.index] = error.located(uid=want.record.uid, index=want.index, address=want.record.address)
+        log.warning("slice %d failed: %s", want.index, type(error).__name__)
+        log.debug("slice %d: %s", want.index, error)
+        self._placer.fail(want.index)
+        self._settle()
+
+    def _settle(self) -> None:
+        """One more slice has its final state."""
         with self._lock:
-            self._unfinished -= 1
-            if self._unfinished == 0 and self._settled is not None:
-                self._settled.get_loop().call_soon_threadsafe(_settle, self._settled)
-                self._settled = None
-
-    async def _wait_settled(self) -> None:
-        """Until no worker holds a job any more: they write to the segment."""
-        with self._lock:
-            if self._unfinished == 0:
-                return
-            self._settled = settled = asyncio.get_running_loop().create_future()
-        await _see_out(settled)
-
-    def _fail(self, index: int, error: VolstreamError) -> None:
-        record = self._plan.slots[index].record
-        assert record is not None
-        self.errors[index] = error.located(uid=record.uid, index=index, address=record.address)
-        log.warning("slice %d failed: %s", index, type(error).__name__)
-        log.debug("slice %d: %s", index, error)
-        with contextlib.suppress(ResourceError):
-            self._segment.blank(index)
-        self._segment.publish(index, FAILED)
+            self._open -= 1
+            is_last = not self._open
+        if is_last:
+            self._loop.call_soon_threadsafe(_finish, self._finished)
 
 
-async def _see_out(future: asyncio.Future[None]) -> None:
+def _cost(want: Want) -> int:
+    """Bytes that a want will probably bring: a frame is rarely larger than uncompressed."""
+    return want.size or want.record.pixel.frame_bytes
+
+
+async def _see_out(future: asyncio.Future[Any]) -> None:
     """Until `future` is done, even if cancelled meanwhile: what it stands for uses the segment."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
@@ -186,11 +222,6 @@ async def _see_out(future: asyncio.Future[None]) -> None:
         raise cancelled
 
 
-def _tell_of_failure(reserving: asyncio.Future[None]) -> None:
-    if not reserving.cancelled() and reserving.exception() is not None:
-        log.warning("the volume's memory could not be reserved: %s", reserving.exception())
-
-
-def _settle(settled: asyncio.Future[None]) -> None:
-    if not settled.done():
-        settled.set_result(None)
+def _finish(finished: asyncio.Future[None]) -> None:
+    with contextlib.suppress(asyncio.InvalidStateError):
+        finished.set_result(None)

@@ -1,27 +1,14 @@
-"""Threads that take jobs from one queue and put frames in place.
-
-A native decode releases the GIL, so threads use every core. With `executor="processes"`, and for frames that only a
-plugin can decode, a thread hands its job to a child process and waits for the answer.
-"""
+"""Threads that do what is put before them. Native decodes release the GIL, so that threads use every core."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import queue
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
 
-from ..errors import DamagedError, ResourceError, UnsupportedError, UsageError, VolstreamError
-from .children import pool
-from .decode import Job, decode_native, task_of
-
-if TYPE_CHECKING:
-    from ..store.segment import Segment
-
-Executor = Literal["threads", "processes"]
-#: Called on a worker's thread when a job is over: the value range, or the error.
-Done = Callable[[Job, tuple[float, float] | VolstreamError], None]
+from ..errors import UsageError
 
 
 def default_workers() -> int:
@@ -33,40 +20,44 @@ def default_workers() -> int:
 
 
 class Workers:
-    """A fixed number of decoding threads for one segment; started with the first job, ended by `close`."""
+    """A fixed number of threads; started with the first jobs, ended by `close`. A job raises nothing."""
 
-    def __init__(
-        self, segment: Segment, done: Done, *, count: int | None = None, executor: Executor = "threads"
-    ) -> None:
-        if executor not in ("threads", "processes"):
-            raise UsageError(f"executor must be 'threads' or 'processes', not {executor!r}")
+    def __init__(self, count: int | None = None) -> None:
         if count is not None and count < 1:
             raise UsageError(f"workers must be at least 1, not {count}")
-        self._segment = segment
-        self._dtype = segment.array.dtype.name
-        self._done = done
         self._count = count or default_workers()
-        self._remote = executor == "processes"
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._unfinished = 0
+        self._idle: asyncio.Future[None] | None = None
+        self._lock = threading.Lock()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Callable[[], None]) -> None:
+        with self._lock:
+            self._unfinished += 1
+            if len(self._threads) < self._count:
+                thread = threading.Thread(target=self._work, name=f"volstream-decode-{len(self._threads)}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
         self._jobs.put(job)
-        if len(self._threads) < self._count:
-            thread = threading.Thread(target=self._work, name=f"volstream-decode-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
 
-    def drop(self) -> list[Job]:
-        """Take back the jobs that no thread has begun."""
-        dropped: list[Job] = []
+    def drop(self) -> None:
+        """Forget the jobs that no thread has begun."""
         while True:
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
-                return dropped
+                return
             if job is not None:
-                dropped.append(job)
+                self._finish()
+
+    async def idle(self) -> None:
+        """Until no job is left or under way."""
+        with self._lock:
+            if not self._unfinished:
+                return
+            self._idle = idle = asyncio.get_running_loop().create_future()
+        await idle
 
     def close(self) -> None:
         """End the threads once the jobs they have begun are over."""
@@ -75,30 +66,20 @@ class Workers:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
-        pool.forget()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            self._done(job, self._decode(job))
+            job()
+            self._finish()
 
-    def _decode(self, job: Job) -> tuple[float, float] | VolstreamError:
-        segment = self._segment
-        try:
-            segment.prepare(job.index)
-            if self._remote:
-                return self._decode_in_child(job)
-            try:
-                return decode_native(job, segment.voxels, segment.slice_bytes, self._dtype)
-            except UnsupportedError:
-                return self._decode_in_child(job)
-        except VolstreamError as error:
-            failure = error
-        except MemoryError:
-            failure = ResourceError("out of memory while decoding")
-        except Exception as error:
-            failure = DamagedError(f"{type(error).__name__} while decoding: {error}")
-            failure.__cause__ = error
-        return failure.located(uid=job.record.uid, index=job.index, address=job.record.address)
+    def _finish(self) -> None:
+        with self._lock:
+            self._unfinished -= 1
+            if not self._unfinished and self._idle is not None:
+                self._idle.get_loop().call_soon_threadsafe(_wake, self._idle)
+                self._idle = None
 
-    def _decode_in_child(self, job: Job) -> tuple[float, float]:
-        return pool.run(self._segment.name, task_of(job, self._segment.slice_bytes, self._dtype))
+
+def _wake(idle: asyncio.Future[None]) -> None:
+    if not idle.done():
+        idle.set_result(None)

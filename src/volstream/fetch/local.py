@@ -6,12 +6,12 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from volstream.errors import NotDicomError, SourceError
-from volstream.fetch.memory import payload_of, read_zip
-from volstream.fetch.source import Budget, Fetched
+from volstream.fetch.memory import read_zip
+from volstream.fetch.source import Put, Want
 from volstream.headers.part10 import read_records
 from volstream.records import FrameRecord
 
@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 class LocalSource:
     """Files, folders (searched recursively) and zip archives, as one source."""
+
+    connections, host, at_once = 1, "", False
 
     def __init__(self, paths: list[str], address: str, frames: dict[str, set[int]] | None = None) -> None:
         self.address = address
@@ -49,10 +51,14 @@ class LocalSource:
             self._closed.set()
             raise
 
-    async def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
-        """At once and without I/O: payloads are file ranges, or the bytes of archive members."""
-        for record in wanted:
-            yield record, payload_of(record)
+    def batch_size(self, record: FrameRecord) -> int:
+        return 1
+
+    async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+        """Without I/O: what is here has a location, and nothing else can be had."""
+        for want in wants:
+            await put(want, SourceError("the frame has no data", uid=want.record.uid, address=want.record.address))
+        return ()
 
     async def close(self) -> None:
         self._closed.set()

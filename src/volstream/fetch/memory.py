@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import zipfile
 import zlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Sequence
 from typing import Any
 
-from volstream.errors import DamagedError, NotDicomError, ResourceError, SourceError, VolstreamError
-from volstream.fetch.source import Budget, Fetched
+from volstream.errors import DamagedError, NotDicomError, ResourceError, SourceError
+from volstream.fetch.source import Put, Want
 from volstream.headers.dataset import from_dataset
 from volstream.headers.part10 import read_records
-from volstream.records import FrameRecord, Payload
+from volstream.records import FrameRecord
 
 # Archives are unpacked into memory. What deflate makes of real images stays far below the ratio; single all-zero
 # slices do not, so it is asked of the archive as a whole and only once that is large.
@@ -24,6 +24,8 @@ SMALL_ARCHIVE_BYTES = 256 << 20
 class MemorySource:
     """Datasets, or the bytes of files."""
 
+    connections, host, at_once = 1, "", False
+
     def __init__(self, items: list[Any]) -> None:
         self.address = f"{len(items)} images in memory"
         self.skipped: list[tuple[str, str]] = []
@@ -32,9 +34,14 @@ class MemorySource:
     async def records(self) -> list[FrameRecord]:
         return await asyncio.to_thread(self._read)
 
-    async def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
-        for record in wanted:
-            yield record, payload_of(record)
+    def batch_size(self, record: FrameRecord) -> int:
+        return 1
+
+    async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+        """Without I/O: what is here has a location, and nothing else can be had."""
+        for want in wants:
+            await put(want, SourceError("the frame has no data", uid=want.record.uid, address=want.record.address))
+        return ()
 
     async def close(self) -> None:
         self._items = []
@@ -52,13 +59,6 @@ class MemorySource:
         if not records:
             raise SourceError("none of them holds pixel data", address=self.address)
         return records
-
-
-def payload_of(record: FrameRecord) -> Payload | VolstreamError:
-    """The payload of a frame that needs no request."""
-    if record.location is None:
-        return SourceError("the frame has no data", uid=record.uid, address=record.address)
-    return Payload(record.location, record.transfer_syntax)
 
 
 def read_zip(path: str, skipped: list[tuple[str, str]]) -> list[FrameRecord]:

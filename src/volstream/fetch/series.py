@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import aiohttp
 
 from volstream.errors import HttpStatusError, ProtocolError, VolstreamError
@@ -9,28 +11,26 @@ from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.frames import HEADER, payloads_of
 from volstream.fetch.http import Http
 from volstream.fetch.negotiation import NEGOTIABLE, WAYS
-from volstream.fetch.pool import Put
 from volstream.fetch.retry import TransientError
-from volstream.fetch.source import Budget
+from volstream.fetch.source import Put, Want
 from volstream.headers.part10 import read_records
-from volstream.records import FrameRecord, Payload
+from volstream.records import Payload
 
 #: Series hold other objects too, which are passed over.
 MAX_PARTS = 65536
 
 
-async def stream_series(
-    http: Http, url: str, records: list[FrameRecord], budget: Budget, put: Put
-) -> list[FrameRecord]:
-    """Put the frames of `records` as their instances arrive; returns those that did not, for whatever reason.
+async def stream_series(http: Http, url: str, wants: Sequence[Want], put: Put) -> list[Want]:
+    """Put the frames of `wants` as their instances arrive; returns those that did not, for whatever reason.
 
-    The answer is read on only while the budget has room. Instances come in the server's order.
+    The answer is read on only as fast as frames are taken. Instances come in the server's order.
     """
-    missing: dict[str, list[FrameRecord]] = {}
-    for record in records:
-        missing.setdefault(record.uid, []).append(record)
-    sizes = [2 * each[0].frames * each[0].pixel.frame_bytes + HEADER for each in missing.values()]
-    first = records[0]
+    missing: dict[str, list[Want]] = {}
+    for want in wants:
+        missing.setdefault(want.record.uid, []).append(want)
+    first = wants[0].record
+    records = [each[0].record for each in missing.values()]
+    sizes = [2 * record.frames * record.pixel.frame_bytes + HEADER for record in records]
     limits = Limits(
         sum(sizes), part=max(sizes), parts=MAX_PARTS, expected=first.frames * first.pixel.frame_bytes + 4096
     )
@@ -42,10 +42,8 @@ async def stream_series(
         try:
             async for _, body in answer.parts():
                 found = _match(missing, body)
-                if found:
-                    await budget.acquire([record for record, _ in found])
-                    for frame in found:
-                        put(frame)
+                for want, payload in found:
+                    await put(want, payload)
                     delivered = True
         except (aiohttp.ClientError, OSError, VolstreamError, TransientError):
             if not delivered:
@@ -63,10 +61,10 @@ async def stream_series(
                 break
         except VolstreamError:
             break
-    return [record for frames in missing.values() for record in frames]
+    return [want for frames in missing.values() for want in frames]
 
 
-def _match(missing: dict[str, list[FrameRecord]], instance: memoryview) -> list[tuple[FrameRecord, Payload]]:
+def _match(missing: dict[str, list[Want]], instance: memoryview) -> list[tuple[Want, Payload]]:
     """The wanted frames of an instance, taken off `missing`. What cannot be used stays there: it is asked for alone."""
     try:
         found = read_records(instance, address="series")
@@ -74,6 +72,6 @@ def _match(missing: dict[str, list[FrameRecord]], instance: memoryview) -> list[
     except VolstreamError:
         return []
     wanted = missing.pop(found[0].uid) if payloads else []
-    if rest := [record for record in wanted if record.frame not in payloads]:
-        missing[rest[0].uid] = rest
-    return [(record, payloads[record.frame]) for record in wanted if record.frame in payloads]
+    if rest := [want for want in wanted if want.record.frame not in payloads]:
+        missing[rest[0].record.uid] = rest
+    return [(want, payloads[want.record.frame]) for want in wanted if want.record.frame in payloads]

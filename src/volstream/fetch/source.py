@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -13,15 +14,39 @@ from volstream.errors import SourceError, UsageError, VolstreamError
 from volstream.fetch.options import FetchOptions as FetchOptions
 from volstream.records import FrameRecord, Payload
 
-#: What `Source.stream` yields: a frame's bytes, or why they could not be had.
-Fetched: TypeAlias = tuple[FrameRecord, Payload | VolstreamError]
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The beginning of a frame's codestream."""
+
+    data: memoryview
+    transfer_syntax: str
+    #: Bytes of the whole codestream.
+    total: int
+    #: What the source needs for bringing the rest; nobody else's business.
+    resume: Any
 
 
-class Budget(Protocol):
-    """Bounds the encoded bytes in flight. Whoever takes a record from a stream gives its lease back."""
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A frame to be had, as slice `index` of the volume."""
 
-    async def acquire(self, records: Sequence[FrameRecord]) -> None:
-        """Wait until the bytes of all of `records` may be in flight too."""
+    index: int
+    record: FrameRecord
+    #: So many bytes of the codestream will do, from its beginning; None: all of it.
+    size: int | None = None
+    #: What is here already, so that only the rest need be asked for.
+    held: Partial | None = None
+    #: Decode at 1 / 2^reduce of the size: what the first `size` bytes are for.
+    reduce: int = 0
+    #: Wants of earlier steps come first.
+    step: int = 0
+
+
+#: A frame's bytes, their beginning if no more was wanted, or why they could not be had.
+Fetched: TypeAlias = Payload | Partial | VolstreamError
+#: Takes what was fetched; waits while too much is in flight.
+Put: TypeAlias = Callable[[Want, Fetched], Awaitable[None]]
 
 
 class Source(Protocol):
@@ -35,10 +60,20 @@ class Source(Protocol):
     async def records(self) -> list[FrameRecord]:
         """The headers of everything in the source. Raises SourceError if there is nothing."""
 
-    def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
-        """The frames of `wanted`, as they come in; the iterator is advanced only when a request can be sent.
+    #: Requests to send at once.
+    connections: int
+    #: Who answers them: limits and fairness are a host's.
+    host: str
+    #: Fetch everything with one request: `fetch` gets all wants of the volume together.
+    at_once: bool
 
-        A frame that cannot be had is yielded with its error. Closing the stream aborts what is under way.
+    def batch_size(self, record: FrameRecord) -> int:
+        """How many frames of the record's instance to ask for with one request."""
+
+    async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+        """Put each frame, or its error, as it comes; returns those that are to be asked for again, in another manner.
+
+        Frames whose record has a location are not asked for. Cancelling aborts what is under way.
         """
 
     async def close(self) -> None: ...

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Sequence
 from urllib.parse import urlsplit, urlunsplit
 
 from volstream.errors import SourceError, UsageError, VolstreamError
@@ -13,9 +12,8 @@ from volstream.fetch.frames import FrameClient, url_of
 from volstream.fetch.http import Http
 from volstream.fetch.metadata import read_series
 from volstream.fetch.options import FetchOptions
-from volstream.fetch.pool import Put, Wanted, run_jobs
 from volstream.fetch.series import stream_series
-from volstream.fetch.source import Budget, Fetched
+from volstream.fetch.source import Put, Want
 from volstream.records import FrameRecord
 
 #: From so many images on, of so many bytes at most, a series is asked for as a whole. Against Orthanc that was 1.5 to 2
@@ -36,11 +34,11 @@ class WadoSource:
         self.skipped: list[tuple[str, str]] = []
         self._query = urlsplit(series[0]).query
         self._frames = frames
-        self._connections = options.connections
+        self.connections, self.host, self.at_once = options.connections, origin(series[0]), False
         self._retrieve = options.retrieve
         self._http = Http(options, basic=without_user(series[0])[1])
         self._client = FrameClient(self._http, self._query)
-        self._count, self._is_many_small = 0, False
+        self._count = 0
 
     @classmethod
     def from_series(cls, urls: list[str], options: FetchOptions) -> WadoSource:
@@ -74,7 +72,8 @@ class WadoSource:
             records += found
         self._count = len(records)
         size = sum(record.pixel.frame_bytes for record in records)
-        self._is_many_small = self._frames is None and self._count >= MANY and size <= SMALL * self._count
+        many_small = self._frames is None and self._count >= MANY and size <= SMALL * self._count
+        self.at_once = self._retrieve == "series" or (self._retrieve == "auto" and many_small)
         if not records:
             raise SourceError("the series holds no images", address=self.address)
         if self._frames is not None and len(records) < len(self._frames):
@@ -82,49 +81,45 @@ class WadoSource:
             raise SourceError(f"the server does not know {missing} of the imageIds", address=self.address)
         return records
 
-    def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
-        if self._retrieve == "series" or (self._retrieve == "auto" and self._is_many_small):
-            return run_jobs([lambda put: self._by_series(list(wanted), budget, put)])
-        queue = Wanted(wanted)
-        return run_jobs([lambda put: self._by_frames(queue, budget, put)] * self._connections)
+    def batch_size(self, record: FrameRecord) -> int:
+        return self._client.batch_size(record)
 
-    async def _by_frames(self, queue: Wanted, budget: Budget, put: Put) -> None:
-        while (record := queue.take()) is not None:
-            batch = [record, *queue.take_same(record, self._client.batch_size(record) - 1)]
-            # One lease for all of a batch: waiting for a second one while holding the first could last for ever.
-            await budget.acquire(batch)
-            await self._fetch(batch, put)
+    async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+        if self.at_once:
+            self.at_once = False  # what the answer leaves out is asked for frame by frame
+            return await self._fetch_series(wants, put)
+        await self._fetch_frames(list(wants), put)
+        return ()
 
-    async def _by_series(self, records: list[FrameRecord], budget: Budget, put: Put) -> None:
-        by_series: dict[str, list[FrameRecord]] = {}
-        for record in records:
-            by_series.setdefault(url_of(record).rpartition("/instances/")[0], []).append(record)
+    async def _fetch_series(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+        by_series: dict[str, list[Want]] = {}
+        for want in wants:
+            by_series.setdefault(url_of(want.record).rpartition("/instances/")[0], []).append(want)
         query = f"?{self._query}" if self._query else ""
-        missing: list[FrameRecord] = []
+        missing: list[Want] = []
         for series, some in by_series.items():
             if self._retrieve == "auto" and 2 * len(some) < self._count:
                 missing += some  # too few of them to ask for all
-                continue
-            missing += await stream_series(self._http, series + query, some, budget, put)
-        queue = Wanted(iter(missing))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._connections):
-                group.create_task(self._by_frames(queue, budget, put))
+            else:
+                missing += await stream_series(self._http, series + query, some, put)
+        return missing
 
-    async def close(self) -> None:
-        await self._http.close()
-
-    async def _fetch(self, batch: list[FrameRecord], put: Put) -> None:
+    async def _fetch_frames(self, batch: list[Want], put: Put) -> None:
+        records = [want.record for want in batch]
         try:
-            payloads = await self._client.several(batch) if len(batch) > 1 else None
+            payloads = await self._client.several(records) if len(batch) > 1 else None
         except VolstreamError:
             payloads = None  # each on its own: it has its own error, or none
         if payloads is not None:
-            for result in zip(batch, payloads, strict=True):
-                put(result)
+            for want, payload in zip(batch, payloads, strict=True):
+                await put(want, payload)
             return
-        for record in batch:
+        for want in batch:
+            record = want.record
             try:
-                put((record, await self._client.one(record)))
+                await put(want, await self._client.one(record))
             except VolstreamError as error:
-                put((record, error.located(uid=record.uid, address=redacted(url_of(record)))))
+                await put(want, error.located(uid=record.uid, address=redacted(url_of(record))))
+
+    async def close(self) -> None:
+        await self._http.close()

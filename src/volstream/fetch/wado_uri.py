@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -14,10 +14,10 @@ from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.frames import payloads_of
 from volstream.fetch.http import Http, printable
 from volstream.fetch.options import FetchOptions
-from volstream.fetch.pool import Put, Wanted, all_of, run_jobs
-from volstream.fetch.source import Budget, Fetched
+from volstream.fetch.pool import all_of
+from volstream.fetch.source import Put, Want
 from volstream.headers.part10 import read_records
-from volstream.records import FrameRecord, Payload
+from volstream.records import FrameRecord
 
 #: Objects that came with the headers are kept for their pixels up to this; the rest is asked for again.
 KEPT_BYTES = 64 << 20
@@ -49,7 +49,7 @@ class WadoUriSource:
             raise UsageError("one source is on one server")
         self.address = redacted(next(iter(self._objects)))
         self.skipped: list[tuple[str, str]] = []
-        self._connections = options.connections
+        self.connections, self.host, self.at_once = options.connections, origin(next(iter(self._objects))), False
         self._http = Http(options, basic=basic)
         #: Which request brings an instance.
         self._urls: dict[str, str] = {}
@@ -62,35 +62,26 @@ class WadoUriSource:
         async def read(url: str) -> list[FrameRecord]:
             return self._keep(url, await self._object(url))
 
-        objects = await all_of([partial(read, url) for url in self._objects], self._connections)
+        objects = await all_of([partial(read, url) for url in self._objects], self.connections)
         found = [record for records in objects for record in records]
         if not found:
             raise SourceError("none of the objects holds pixel data", address=self.address)
         return found
 
-    def stream(self, wanted: Iterator[FrameRecord], budget: Budget) -> AsyncGenerator[Fetched, None]:
-        queue = Wanted(wanted)
+    def batch_size(self, record: FrameRecord) -> int:
+        return record.frames
 
-        async def work(put: Put) -> None:
-            while (record := queue.take()) is not None:
-                if record.location is not None:
-                    put((record, Payload(record.location, record.transfer_syntax)))
-                else:
-                    await self._fetch([record, *queue.take_same(record, record.frames - 1)], budget, put)
-
-        return run_jobs([work] * self._connections)
-
-    async def _fetch(self, batch: list[FrameRecord], budget: Budget, put: Put) -> None:
-        await budget.acquire(batch)
+    async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
         try:
-            payloads = payloads_of(await self._object(self._urls[batch[0].uid]))
+            payloads = payloads_of(await self._object(self._urls[wants[0].record.uid]))
         except VolstreamError as error:
-            for record in batch:
-                put((record, copy(error).located(uid=record.uid, address=self.address)))
-            return
-        for record in batch:
-            gone = SourceError("the object has this frame no longer", uid=record.uid, address=self.address)
-            put((record, payloads.get(record.frame, gone)))
+            for want in wants:
+                await put(want, copy(error).located(uid=want.record.uid, address=self.address))
+            return ()
+        for want in wants:
+            gone = SourceError("the object has this frame no longer", uid=want.record.uid, address=self.address)
+            await put(want, payloads.get(want.record.frame, gone))
+        return ()
 
     async def close(self) -> None:
         await self._http.close()

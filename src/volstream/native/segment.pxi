@@ -24,8 +24,6 @@ cdef extern from "segment.h":
     uint32_t vs_load_word(const uint32_t*) nogil
     void vs_states(const vs_board*, uint8_t*) nogil
     uint32_t vs_wait(const vs_board*, uint32_t, double) nogil
-    int vs_prefault(void*, size_t) nogil
-    int vs_can_prefault()
 
 
 cdef class Board:
@@ -91,10 +89,8 @@ cdef class Board:
     def publish(self, index, uint8_t state, double minimum, double maximum):
         self._check_writable()
         cdef uint32_t slice_index = self._index(index)
-        cdef int taken
-        with nogil:
-            taken = vs_publish(&self._board, slice_index, state, minimum, maximum)
-        return taken != 0
+        # Not without the GIL: this takes a microsecond, and to have it back can take a thousand.
+        return vs_publish(&self._board, slice_index, state, minimum, maximum) != 0
 
     def reset(self, index):
         self._check_writable()
@@ -113,18 +109,3 @@ cdef class Board:
         with nogil:
             now = vs_wait(&self._board, sequence, seconds)
         return now
-
-    def prefault(self, uint64_t offset, uint64_t length):
-        self._check_writable()
-        cdef uint64_t size = <uint64_t> self._view.len
-        if offset > size or length > size - offset:
-            raise UsageError("the pages lie outside the mapping")
-        cdef int failure
-        with nogil:
-            failure = vs_prefault(<char*> self._view.buf + offset, length)
-        if failure:
-            raise OSError(failure, "no memory for these pages")
-
-
-def can_prefault():
-    return vs_can_prefault() != 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ..errors import VolstreamError
@@ -20,6 +20,9 @@ class Controller(Protocol):
 
     def cancel(self) -> None:
         """Stop; slices that are there stay valid."""
+
+    def prioritize(self, slices: Sequence[int]) -> None:
+        """Of what has not been asked for yet, these slices come first, in this order."""
 
     def check_may_block(self) -> None:
         """UsageError if a blocking wait in this thread would wait for itself."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from .changes import change
-from .segment import FAILED, FULL, PENDING
+from .states import FAILED, FULL, PENDING
 from .waiting import Patience
 
 if TYPE_CHECKING:

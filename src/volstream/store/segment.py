@@ -17,21 +17,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._native import Board, can_prefault
+from .._native import Board
 from ..errors import ResourceError, UsageError
 from . import memory
 from .layout import HEADER_SIZE, MAGIC, PERSISTENT, Layout, voxel_bytes
 from .lease import Lease, directory, path_of
 from .reaper import reap
-
-#: Slice states, worst to best, and failed. 4 and 5 are not used.
-PENDING, FULL, FAILED = 0, 8, 255
-STATES = (PENDING, 1, 2, 3, 6, 7, FULL, FAILED)
-
-#: How the load as a whole stands; the header holds the position in this tuple.
-ACTIVITIES = ("idle", "loading", "complete", "partial", "cancelled")
-#: After these no slice changes any more, unless somebody asks for it.
-ENDED = ACTIVITIES[2:]
+from .states import ACTIVITIES, STATES
+from .writer import SliceWriter
 
 #: A wait looks up this often, so that Python can handle signals.
 _NAP = 0.1
@@ -74,15 +67,13 @@ class Segment:
         slices: int,
         fill: float = 0,
         path: Path | None = None,
-        reserve: bool = True,
     ) -> Segment:
         """Allocate a segment and own it.
 
         shape: (k, j, i) or (t, k, j, i), colour last, of `slices` slices in memory order.
         metadata: JSON-able; "shape", "dtype" and "fill" are added to it.
-        fill: real-world value that `blank` writes. Pending slices hold zero bytes.
+        fill: real-world value of slices that have no image, or whose image failed. Pending slices hold zero bytes.
         path: a file to create, which outlives its owner, instead of a name in shared memory.
-        reserve: False leaves it to the caller to call `reserve` at once, while others already `prepare` and write.
         Raises ResourceError, before anything is allocated, if it does not fit; UsageError.
         """
         kind = np.dtype(dtype)
@@ -101,8 +92,8 @@ class Segment:
         memory.check_room(layout.total_size, path.parent if path else directory())
         lease = Lease.create(path)
         try:
-            now = layout.total_size if reserve or not can_prefault() else layout.voxels_offset
-            memory.reserve(lease.descriptor, now, lease.path.parent)
+            # Shared memory for voxels is taken as they are written (`SliceWriter`), a disk's blocks here and now.
+            memory.reserve(lease.descriptor, layout.total_size if path else layout.voxels_offset, lease.path.parent)
             os.truncate(lease.descriptor, layout.total_size)
             mapping = _map(lease, layout.total_size, writable=True)
             ranges = layout.ranges_offset
@@ -135,6 +126,10 @@ class Segment:
 
     # Voxels
 
+    def writer(self) -> SliceWriter:
+        """For whoever fills the segment, and closes it then."""
+        return SliceWriter(self, self._lease.reopen(writable=True), self._layout.voxels_offset)
+
     @property
     def voxels(self) -> npt.NDArray[np.uint8]:
         """All voxels as flat bytes; slice `index` starts at `index * slice_bytes`."""
@@ -150,32 +145,6 @@ class Segment:
         if self._mapping is None:
             raise UsageError("the volume is closed")
         return np.frombuffer(self._mapping, dtype, length // dtype.itemsize, offset)
-
-    def reserve(self) -> None:
-        """Take the memory of all voxels, if `create` left that open; ResourceError if there is no room any more."""
-        memory.reserve(self._lease.descriptor, self._layout.total_size, self._lease.path.parent)
-
-    def blank(self, index: int) -> None:
-        """Give every voxel of a slice the fill value: for slices that have no image, or whose image failed."""
-        self.prepare(index)
-        fill = self.metadata["fill"]
-        array = self.voxels.view(self.metadata["dtype"]).reshape(self.slices, -1)
-        array[index] = np.nan if fill is None else fill
-
-    def prepare(self, index: int) -> None:
-        """Take and map a slice's pages at once, rather than by a page fault each, just before a decode into it.
-
-        ResourceError if there is no memory for them, where a write would be a SIGBUS.
-        """
-        self._check(index)
-        try:
-            self._live.prefault(self._layout.voxels_offset + index * self.slice_bytes, self.slice_bytes)
-        except OSError as error:
-            raise ResourceError(f"no shared memory is left for this slice: {error.strerror}", index=index) from None
-
-    def _check(self, index: int) -> None:
-        if not 0 <= index < self.slices:
-            raise UsageError(f"slice {index} is not among the {self.slices} of this volume")
 
     # States
 

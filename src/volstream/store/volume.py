@@ -15,7 +15,8 @@ from .controller import Controller
 from .events import Events, Progress
 from .loading import Loading
 from .meaning import addresses_of, geometry_of
-from .segment import ENDED, FAILED, FULL, Segment
+from .segment import Segment
+from .states import ENDED, FAILED, FULL
 from .waiting import Goal, Patience
 
 if TYPE_CHECKING:
@@ -215,6 +216,16 @@ class Volume:
         for index in np.flatnonzero((self.states == FAILED) & self.has_image).tolist():
             self.segment.reset(index)
         return self.load()
+
+    def prioritize(self, slices: Iterable[int]) -> None:
+        """Load these slices before all others, in this order; what has been asked for already goes on.
+
+        Takes the place of earlier priorities: an empty list goes back to the plain order.
+        """
+        wanted = list(slices)
+        if not all(0 <= index < self.segment.slices for index in wanted):
+            raise UsageError(f"the volume has slices 0 to {self.segment.slices - 1}")
+        self._control().prioritize(wanted)
 
     def check_may_block(self) -> None:
         """UsageError if this thread runs the event loop that loads: it would wait for itself."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CancelledError, SegmentError, UsageError, VolstreamError
-from .segment import ENDED, FAILED, FULL
+from .states import ENDED, FAILED, FULL
 
 if TYPE_CHECKING:
     from .volume import Volume

@@ -1,0 +1,91 @@
+"""Frames to voxels in their places in one segment: decoded apart, then put there at once."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ..errors import DamagedError, ResourceError, UnsupportedError, UsageError, VolstreamError
+from ..fetch.source import Want
+from ..records import Payload, Rescale
+from ..store.states import FULL
+from .children import pool
+from .decode import decode_native, task_of
+
+if TYPE_CHECKING:
+    from ..store.segment import Segment
+    from ..store.writer import SliceWriter
+
+Executor = Literal["threads", "processes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything needed to put one frame in its place."""
+
+    want: Want
+    payload: Payload
+    rescale: Rescale
+
+
+class Placer:
+    """For any number of threads; `close` it when they are done.
+
+    With `executor="processes"`, and for frames that only a plugin can decode, the calling thread hands its job to a
+    child process and waits for it.
+    """
+
+    def __init__(self, segment: Segment, executor: Executor = "threads") -> None:
+        if executor not in ("threads", "processes"):
+            raise UsageError(f"executor must be 'threads' or 'processes', not {executor!r}")
+        self._segment = segment
+        self._writer: SliceWriter = segment.writer()
+        self._dtype = str(segment.metadata["dtype"])
+        self._remote = executor == "processes"
+        self._local = threading.local()
+
+    def place(self, job: Job) -> VolstreamError | None:
+        """Decode, write and publish; the error if that failed, with nothing written."""
+        try:
+            self._place(job)
+            return None
+        except VolstreamError as error:
+            failure = error
+        except MemoryError:
+            failure = ResourceError("out of memory while decoding")
+        except Exception as error:
+            failure = DamagedError(f"{type(error).__name__} while decoding: {error}")
+            failure.__cause__ = error
+        record = job.want.record
+        return failure.located(uid=record.uid, index=job.want.index, address=record.address)
+
+    def fail(self, index: int) -> None:
+        """Nothing will come: the fill value."""
+        self._writer.fail(index)
+
+    def close(self) -> None:
+        self._writer.close()
+        pool.forget()
+
+    def _place(self, job: Job) -> None:
+        want, voxels = job.want, self._scratch()
+        if not self._remote:
+            try:
+                extent = decode_native(want.record, job.payload, job.rescale, want.reduce, voxels, self._dtype)
+            except UnsupportedError:
+                pass
+            else:
+                self._writer.put(want.index, voxels, FULL, *extent)
+                return
+        task = task_of(want.record, job.payload, job.rescale, want.reduce, self._dtype)
+        with self._writer.holding(want.index):
+            extent = pool.run(self._segment.name, want.index, task)
+            self._segment.publish(want.index, FULL, *extent)
+
+    def _scratch(self) -> bytearray:
+        """A slice's worth of memory of this thread's own, kept from frame to frame."""
+        voxels: bytearray | None = getattr(self._local, "voxels", None)
+        if voxels is None:
+            voxels = self._local.voxels = bytearray(self._segment.slice_bytes)
+        return voxels
