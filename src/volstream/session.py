@@ -42,8 +42,8 @@ class Session:
         self._lock = threading.Lock()
         #: Starts that were asked for and have not reached the loop yet.
         self._starting = 0
-        #: The task has made its first step; a start met it while it ran.
-        self._begun = self._again = False
+        #: The task has made its first step; a start met it while it ran; no cancel came after the last start.
+        self._begun = self._again = self._wanted = False
 
     async def open(self) -> Volume:
         """Fetch the headers, decide what will be built, allocate it; nothing is fetched or decoded yet."""
@@ -134,6 +134,7 @@ class Session:
             self._starting -= 1
         if self._closed:
             return
+        self._wanted = True
         if self._task is not None and not self._task.done():
             self._again = True  # joins it, unless that is ending and leaves something to do
             return
@@ -141,18 +142,15 @@ class Session:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="volstream-load")
 
     def _cancel(self) -> None:
-        self._again = False
-        if self._task is None or self._task.done():
-            return
-        if self._begun:
+        self._again = self._wanted = False
+        # A task that is cancelled before its first step would not even say that it has ended: it looks for itself.
+        if self._task is not None and self._begun:
             self._task.cancel()
-        else:  # a task that is cancelled before its first step would not even say that it has ended
-            asyncio.get_running_loop().call_soon(self._cancel)
 
     async def _run(self) -> None:
         assert self._pipeline is not None
         self._begun = True
-        go_on = True
+        go_on = self._wanted
         while go_on:
             self._again = False
             try:
