@@ -64,12 +64,15 @@ void check_frame(const vs_frame &f) {
 }
 
 void check_target(const vs_frame &frame, const vs_target &target) {
+    check_place(target, reduced(frame.rows, frame.reduce), reduced(frame.columns, frame.reduce),
+                frame.table ? frame.table->channels : frame.samples_per_pixel);
+}
+
+void check_place(const vs_target &target, uint64_t rows, uint64_t columns, uint64_t channels) {
     if (target.dtype >= VS_DTYPE_COUNT)
         fail(VS_BAD_ARGUMENT, "dtype %u", target.dtype);
     const uint64_t item = size_of(static_cast<vs_dtype>(target.dtype));
-    const uint64_t channels = frame.table ? frame.table->channels : frame.samples_per_pixel;
-    const uint64_t rows = reduced(frame.rows, frame.reduce);
-    const uint64_t row_bytes = channels * reduced(frame.columns, frame.reduce) * item; // below 2^30
+    const uint64_t row_bytes = columns * channels * item; // below 2^30
     const uint64_t stride = target.row_stride ? target.row_stride : row_bytes;
     if (!target.data || (reinterpret_cast<uintptr_t>(target.data) + target.offset) % item || stride % item)
         fail(VS_BAD_ARGUMENT, "offset or row stride is not a multiple of %u", static_cast<unsigned>(item));

@@ -1,8 +1,10 @@
 // The C interface: checks, picks the codec, and turns everything thrown into a status.
 #include "file.h"
+#include "j2k_resolutions.h"
 #include "place.h"
 #include "raw.h"
 #include "scratch.h"
+#include "upsample.h"
 
 #include <cstring>
 #include <algorithm>
@@ -27,9 +29,8 @@ const Codec &codec_of(const vs_frame &frame) {
     return codec;
 }
 
-// Runs `work` on a sink for the frame, once all that can be checked beforehand is.
-template <class Work>
-vs_status guarded(const vs_frame *frame, const vs_target *target, vs_result *result, Work work) noexcept {
+// Runs `work`; what it throws becomes a status and the result's message.
+template <class Work> vs_status guarded(vs_result *result, Work work) noexcept {
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     *result = vs_result{nan, nan, {}};
     const struct Trim {
@@ -40,16 +41,7 @@ vs_status guarded(const vs_frame *frame, const vs_target *target, vs_result *res
         return status;
     };
     try {
-        if (!frame || !target)
-            fail(VS_BAD_ARGUMENT, "no frame or no target");
-        const Codec &codec = codec_of(*frame);
-        check_frame(*frame);
-        check_target(*frame, *target);
-        Placer placer(*frame, *target, codec.gives_rgb);
-        work(codec, placer);
-        const Extent written = placer.finish();
-        result->minimum = written.minimum;
-        result->maximum = written.maximum;
+        work();
         return VS_OK;
     } catch (const Error &error) {
         return report(error.status, error.message);
@@ -60,6 +52,23 @@ vs_status guarded(const vs_frame *frame, const vs_target *target, vs_result *res
     } catch (...) {
         return report(VS_CORRUPT, "the decoder failed");
     }
+}
+
+// Runs `work` on a sink for the frame, once all that can be checked beforehand is.
+template <class Work>
+vs_status placing(const vs_frame *frame, const vs_target *target, vs_result *result, Work work) noexcept {
+    return guarded(result, [&] {
+        if (!frame || !target)
+            fail(VS_BAD_ARGUMENT, "no frame or no target");
+        const Codec &codec = codec_of(*frame);
+        check_frame(*frame);
+        check_target(*frame, *target);
+        Placer placer(*frame, *target, codec.gives_rgb);
+        work(codec, placer);
+        const Extent written = placer.finish();
+        result->minimum = written.minimum;
+        result->maximum = written.maximum;
+    });
 }
 
 void decode_bytes(const Codec &codec, const vs_frame &frame, const uint8_t *data, size_t size, Sink &sink) {
@@ -111,13 +120,13 @@ void stream_rows(const File &file, const vs_range &range, const vs_frame &frame,
 using namespace vs;
 
 vs_status vs_decode(const vs_frame *frame, const uint8_t *data, size_t size, const vs_target *target, vs_result *result) {
-    return guarded(frame, target, result,
+    return placing(frame, target, result,
                    [&](const Codec &codec, Sink &sink) { decode_bytes(codec, *frame, data, size, sink); });
 }
 
 vs_status vs_decode_pieces(const vs_frame *frame, const vs_piece *pieces, size_t count, const vs_target *target,
                            vs_result *result) {
-    return guarded(frame, target, result, [&](const Codec &codec, Sink &sink) {
+    return placing(frame, target, result, [&](const Codec &codec, Sink &sink) {
         uint64_t size = 0;
         for (size_t i = 0; i < count; ++i) size += pieces[i].size;
         // One copy, and into memory that is still in this core's cache from the frame before.
@@ -130,7 +139,7 @@ vs_status vs_decode_pieces(const vs_frame *frame, const vs_piece *pieces, size_t
 
 vs_status vs_decode_file(const vs_frame *frame, const char *path, const vs_range *ranges, size_t count,
                          const vs_target *target, vs_result *result) {
-    return guarded(frame, target, result, [&](const Codec &codec, Sink &sink) {
+    return placing(frame, target, result, [&](const Codec &codec, Sink &sink) {
         if (!path || (count && !ranges))
             fail(VS_BAD_ARGUMENT, "no path or no ranges");
         const File file(path);
@@ -144,11 +153,31 @@ vs_status vs_decode_file(const vs_frame *frame, const char *path, const vs_range
     });
 }
 
+vs_status vs_upsample(const void *samples, size_t size, uint32_t sample_rows, uint32_t sample_columns,
+                      const vs_target *target, uint32_t rows, uint32_t columns, uint32_t channels, vs_upsampling method,
+                      vs_result *result) {
+    return guarded(result, [&] {
+        if (!target)
+            fail(VS_BAD_ARGUMENT, "no target");
+        upsample({samples, size, sample_rows, sample_columns}, *target, rows, columns, channels, method);
+    });
+}
+
 vs_status vs_probe(const uint8_t *data, size_t size, vs_codestream *out) {
     for (const Codec *codec : codecs)
         if (codec->probe && codec->probe(data, size, *out))
             return VS_OK;
     return VS_UNSUPPORTED;
+}
+
+vs_status vs_resolution_ends(const uint8_t *data, size_t size, uint64_t ends[VS_RESOLUTIONS],
+                             uint32_t *count) {
+    try {
+        *count = resolution_ends(data, size, ends);
+        return *count ? VS_OK : VS_UNSUPPORTED;
+    } catch (const std::bad_alloc &) {
+        return VS_NO_MEMORY;
+    }
 }
 
 const vs_codec_info *vs_codec_get(vs_codec codec) {

@@ -1,5 +1,6 @@
 #include "j2k_markers.h"
 
+#include "j2k_resolutions.h"
 #include "jpeg_markers.h"
 
 #include <cstring>
@@ -7,11 +8,6 @@
 namespace vs {
 
 namespace {
-
-constexpr unsigned SOC = 0xFF4F, CAP = 0xFF50, SIZ = 0xFF51, COD = 0xFF52, SOT = 0xFF90, EOC = 0xFFD9;
-
-uint32_t big16(const uint8_t *p) { return uint32_t(p[0]) << 8 | p[1]; }
-uint32_t big32(const uint8_t *p) { return big16(p) << 16 | big16(p + 2); }
 
 // Finds the contiguous codestream box of a JP2 file. ISO 15444-1 Annex I.
 bool unwrap(const uint8_t *&data, size_t &size) {
@@ -56,6 +52,8 @@ bool read_size(const uint8_t *body, size_t length, J2kHeader &header) {
         return false;
     if (header.components == 0 || length < 36 + 3 * size_t(header.components))
         return false;
+    header.x0 = x0;
+    header.y0 = y0;
     header.columns = x1 - x0;
     header.rows = y1 - y0;
     const uint64_t tiles =
@@ -69,6 +67,24 @@ bool read_size(const uint8_t *body, size_t length, J2kHeader &header) {
     for (unsigned i = 0; i < header.components; ++i, component += 3)
         if (component[0] != body[36] || component[1] != 1 || component[2] != 1)
             header.uniform = false;
+    return true;
+}
+
+// A.6.1
+bool read_coding(const uint8_t *body, size_t length, J2kHeader &header) {
+    if (length < 10)
+        return false;
+    header.progression = body[1];
+    header.layers = uint16_t(big16(body + 2));
+    header.levels = body[5];
+    header.reversible = body[9] == 1;
+    if (header.levels > 32) // decoders refuse such a stream, with words of their own
+        return true;
+    const bool has_precincts = body[0] & 1;
+    if (has_precincts && length < 11u + header.levels)
+        return false;
+    for (unsigned i = 0; i <= header.levels; ++i)
+        header.precinct_exponents[i] = has_precincts ? body[10 + i] : 0xFF;
     return true;
 }
 
@@ -99,12 +115,11 @@ bool read_j2k_header(const uint8_t *data, size_t size, J2kHeader &header) noexce
             if (length >= 6 && (big32(body) & 0x00020000u))
                 header.high_throughput = true;
         } else if (marker == COD) {
-            if (length < 12)
+            if (!read_coding(body, length - 2, header))
                 return false;
-            header.layers = uint16_t(big16(body + 2));
-            header.levels = body[5];
-            header.reversible = body[9] == 1;
             coding = true;
+        } else if (marker == COC || marker == POC || marker == PPM) {
+            header.is_plain = false;
         }
         at += 2 + length;
     }
@@ -166,6 +181,8 @@ bool probe_j2k(const uint8_t *data, size_t size, vs_codestream &out) {
     out.is_lossy = !header.reversible;
     out.is_reversible = header.reversible;
     out.resolutions = header.levels;
+    out.layers = header.layers;
+    out.is_resolution_major = is_resolution_major(header);
     return true;
 }
 

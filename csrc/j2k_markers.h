@@ -5,6 +5,15 @@
 
 namespace vs {
 
+enum J2kMarker : uint16_t { SOC = 0xFF4F, CAP = 0xFF50, SIZ = 0xFF51, COD = 0xFF52, COC = 0xFF53, TLM = 0xFF55,
+                            PLT = 0xFF58, POC = 0xFF5F, PPM = 0xFF60, PPT = 0xFF61, SOT = 0xFF90, SOD = 0xFF93,
+                            EOC = 0xFFD9 };
+
+enum J2kProgression : uint8_t { LRCP = 0, RLCP, RPCL, PCRL, CPRL };
+
+inline uint32_t big16(const uint8_t *p) { return uint32_t(p[0]) << 8 | p[1]; }
+inline uint32_t big32(const uint8_t *p) { return big16(p) << 16 | big16(p + 2); }
+
 struct J2kHeader {
     const uint8_t *data = nullptr; // the codestream, without the boxes of a JP2 file and without padding
     size_t size = 0;
@@ -17,6 +26,10 @@ struct J2kHeader {
     bool reversible = false;
     uint8_t levels = 0; // wavelet decompositions
     uint16_t layers = 0;
+    uint8_t progression = 0;             // J2kProgression
+    uint8_t precinct_exponents[33] = {}; // of each resolution from the lowest: PPx | PPy << 4, A.6.1
+    bool is_plain = true;         // no COC, POC or PPM: COD holds for all packets, and their headers lie within them
+    uint32_t x0 = 0, y0 = 0;      // where the image begins on the reference grid
     bool ended = false;    // by an EOC marker
     size_t first_tile = 0; // offset of the first SOT marker; 0 if the data end before it
 };

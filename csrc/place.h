@@ -11,6 +11,9 @@ size_t size_of(vs_dtype type);
 void check_frame(const vs_frame &frame);
 void check_target(const vs_frame &frame, const vs_target &target);
 
+// Throws unless rows of `columns * channels` items lie inside the target. Rows and columns are at most 2^24.
+void check_place(const vs_target &target, uint64_t rows, uint64_t columns, uint64_t channels);
+
 // Compares a codestream's header with the metadata before any decoding; throws VS_MISMATCH naming both. It may hold
 // fewer or more bits than BitsStored, but not more than BitsAllocated.
 void check_codestream(const vs_codestream &stream, const vs_frame &frame);

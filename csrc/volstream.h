@@ -109,17 +109,39 @@ vs_status vs_decode_pieces(const vs_frame *frame, const vs_piece *pieces, size_t
 vs_status vs_decode_file(const vs_frame *frame, const char *path, const vs_range *ranges, size_t count,
                          const vs_target *target, vs_result *result);
 
+typedef enum vs_upsampling {
+    VS_NEAREST = 0, /* the sample that stands nearest */
+    VS_LINEAR       /* between the four around; rounded to nearest, never beyond them */
+} vs_upsampling;
+
+/* Spreads a frame that was decoded with `reduce` over its full size, `rows` by `columns`. `samples` are contiguous, of
+ * the target's type, with `channels` (1 or 3) items a pixel; what `reduce` was follows from their number. The buffers
+ * must not overlap. The result has only a message. */
+vs_status vs_upsample(const void *samples, size_t size, uint32_t sample_rows, uint32_t sample_columns,
+                      const vs_target *target, uint32_t rows, uint32_t columns, uint32_t channels, vs_upsampling method,
+                      vs_result *result);
+
 /* What a codestream says of itself, without decoding. */
 typedef struct vs_codestream {
     uint8_t codec; /* vs_codec */
     uint32_t rows, columns;
     uint16_t components, precision;
     uint8_t is_signed, is_lossy, is_reversible;
-    uint8_t resolutions; /* how many times it can be halved, J2K and HTJ2K */
+    /* J2K and HTJ2K: */
+    uint8_t resolutions; /* how many times it can be halved: wavelet decompositions */
+    uint16_t layers;     /* of quality */
+    uint8_t is_resolution_major; /* a prefix is a smaller image: `reduce` and `allow_truncated` make sense together */
 } vs_codestream;
 
 /* VS_UNSUPPORTED if the bytes are none of the codestreams known here (raw and RLE have no signature). */
 vs_status vs_probe(const uint8_t *data, size_t size, vs_codestream *out);
+
+#define VS_RESOLUTIONS 33 /* at most, ISO 15444-1 A.6.1 */
+
+/* How much of a codestream a decode with each `reduce` needs, told by its markers: ends[reduce] bytes from the first,
+ * or 0 where they do not tell, `count` of them. The data may be a prefix, cut anywhere. VS_UNSUPPORTED if they are no
+ * J2K or HTJ2K. */
+vs_status vs_resolution_ends(const uint8_t *data, size_t size, uint64_t ends[VS_RESOLUTIONS], uint32_t *count);
 
 typedef struct vs_codec_info {
     const char *name;    /* "raw", "raw-be", "rle", "jpeg", "jpeg-lossless", "jpeg-ls", "jpeg-2000", "htj2k" */

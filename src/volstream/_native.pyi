@@ -6,7 +6,7 @@ VS_OUT_OF_BOUNDS UsageError, VS_NO_MEMORY ResourceError.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +61,38 @@ def decode_file(
 
 def probe(data: Buffer) -> dict[str, Any] | None:
     """What a codestream says of itself: codec, rows, columns, components, precision, is_signed, is_lossy,
-    is_reversible, resolutions; None if its signature is unknown."""
+    is_reversible, resolutions, layers, is_resolution_major; None if its signature is unknown.
+
+    For JPEG 2000 and HTJ2K, `resolutions` is how many times the image can be halved, and `is_resolution_major` whether
+    a prefix of the codestream is a smaller image. `data` may be a prefix that holds the main header.
+    """
+
+def resolution_ends(data: Buffer) -> list[int | None] | None:
+    """How many bytes of a JPEG 2000 or HTJ2K codestream a decode with each `reduce` needs: `[reduce]` of them.
+
+    Exact, as the codestream's own markers tell; `[0]` is the whole codestream, the last item is for `reduce` equal to
+    `resolutions`. An item is None where they do not tell; all is None where they tell nothing, or the data are no such
+    codestream. `data` may be a prefix, cut anywhere: what markers beyond its end would tell is not known.
+    """
+
+def upsample(
+    source: Buffer,
+    source_shape: tuple[int, int],
+    target: Buffer,
+    target_shape: tuple[int, int],
+    dtype: str,
+    channels: int = 1,
+    method: Literal["nearest", "linear"] = "linear",
+    offset: int = 0,
+    row_stride: int = 0,
+) -> None:
+    """Spread a frame that was decoded with `reduce` r over its full size, into `target` at byte `offset`.
+
+    Shapes are (rows, columns); `source_shape` must be ceil(n / 2^r) of `target_shape` for one r up to 15. `source` holds
+    contiguous samples of the same `dtype` as the target, `channels` (1 or 3) items a pixel, and must not overlap it.
+    Sample i stands at row or column i * 2^r, where the wavelet transform left it. "linear" interpolates between the
+    four around, rounds integers to nearest and never leaves the range of its inputs; "nearest" takes the nearest.
+    """
 
 def codecs() -> list[dict[str, Any]]:
     """One row a codec: name, library, version, floor, origin ("own", "system", "bundled", "absent"), max_bits."""

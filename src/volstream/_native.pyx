@@ -3,6 +3,7 @@
 
 include "native/status.pxi"
 include "native/decode.pxi"
+include "native/reduced.pxi"
 include "native/segment.pxi"
 include "native/scan.pxi"
 include "native/multipart.pxi"

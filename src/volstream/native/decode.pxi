@@ -60,6 +60,8 @@ cdef extern from "volstream.h" nogil:
         uint8_t is_lossy
         uint8_t is_reversible
         uint8_t resolutions
+        uint16_t layers
+        uint8_t is_resolution_major
 
     ctypedef struct vs_codec_info:
         const char* name
@@ -270,5 +272,6 @@ def probe(data):
         "codec": vs_codec_get(<vs_codec> stream.codec).name.decode(), "rows": stream.rows, "columns": stream.columns,
         "components": stream.components, "precision": stream.precision, "is_signed": bool(stream.is_signed),
         "is_lossy": bool(stream.is_lossy), "is_reversible": bool(stream.is_reversible),
-        "resolutions": stream.resolutions,
+        "resolutions": stream.resolutions, "layers": stream.layers,
+        "is_resolution_major": bool(stream.is_resolution_major),
     }
