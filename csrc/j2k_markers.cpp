@@ -123,7 +123,7 @@ bool read_j2k_header(const uint8_t *data, size_t size, J2kHeader &header) noexce
         }
         at += 2 + length;
     }
-    return header.rows != 0 && coding;
+    return header.rows != 0 && coding && header.first_tile != 0;
 }
 
 bool is_complete(const J2kHeader &header) noexcept {

@@ -31,10 +31,11 @@ struct J2kHeader {
     bool is_plain = true;         // no COC, POC or PPM: COD holds for all packets, and their headers lie within them
     uint32_t x0 = 0, y0 = 0;      // where the image begins on the reference grid
     bool ended = false;    // by an EOC marker
-    size_t first_tile = 0; // offset of the first SOT marker; 0 if the data end before it
+    size_t first_tile = 0; // offset of the first SOT marker
 };
 
-// False if the bytes are not a JPEG 2000 codestream, or end within its SIZ or COD marker.
+// False if the bytes are not a JPEG 2000 codestream, or end within its main header: what is still to come of that (CAP,
+// another COD) could make it another one.
 bool read_j2k_header(const uint8_t *data, size_t size, J2kHeader &header) noexcept;
 
 // Whether all tile-parts that the stream announces are there in full. Decoders do not always notice a cut.

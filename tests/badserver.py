@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import re
 import socket
@@ -34,6 +35,8 @@ class Request:
     method: str
     target: str
     headers: dict[str, str]
+    #: Bytes of the body that were sent, first and last + 1.
+    sent: tuple[int, int] = (0, 0)
 
     @property
     def path(self) -> str:
@@ -81,6 +84,10 @@ class Reply:
     #: Seconds between chunks.
     drip: float = 0.0
     endless: bool = False
+    #: Whether a Range is heeded (RFC 9110 section 14), and what names the state of the body.
+    ranges: bool = False
+    etag: str | None = None
+    modified: str | None = None
 
     def payload(self) -> bytes:
         if self.parts is None:
@@ -135,6 +142,7 @@ class _Rule:
     path: str
     fault: Fault
     times: int
+    ranged: bool
 
 
 class BadServer:
@@ -170,13 +178,20 @@ class BadServer:
     def frame_url(self, uid: str, number: int = 1) -> str:
         return f"{self.series_url}/instances/{uid}/frames/{number}"
 
+    def frame_urls(self) -> list[str]:
+        """Of all frames, in the order of the files."""
+        return [self.frame_url(uid, n + 1) for uid, one in self.instances.items() for n in range(len(one.frames))]
+
     def object_url(self, uid: str) -> str:
         one = self.instances[uid]
         return f"{self.origin}/wado?requestType=WADO&studyUID={one.study}&seriesUID={one.series}&objectUID={uid}"
 
-    def misbehave(self, fault: Fault, *, path: str = "/frames/", times: int = 1 << 30) -> None:
-        """Apply `fault` to the next `times` requests whose target matches `path` (a regular expression)."""
-        self._rules.append(_Rule(path, fault, times))
+    def misbehave(self, fault: Fault, *, path: str = "/frames/", times: int = 1 << 30, ranged: bool = False) -> None:
+        """Apply `fault` to the next `times` requests whose target matches `path` (a regular expression).
+
+        With `ranged` only to answers that are a range of the body, after it has been cut out.
+        """
+        self._rules.append(_Rule(path, fault, times, ranged))
 
     def count(self, path: str = "/frames/") -> int:
         return sum(bool(re.search(path, request.target)) for request in self.requests)
@@ -190,10 +205,11 @@ class BadServer:
             while (request := await _read_request(reader)) is not None:
                 self.requests.append(request)
                 reply = self._route(request)
-                for rule in self._rules:
-                    if rule.times and re.search(rule.path, request.target):
-                        rule.times -= 1
-                        rule.fault(request, reply)
+                self._spoil(request, reply, ranged=False)
+                if reply.ranges and reply.status == 200:
+                    cut_range(request, reply)
+                    if "Content-Range" in reply.headers:
+                        self._spoil(request, reply, ranged=True)
                 if not await _send(reply, writer):
                     break
         except (ConnectionError, asyncio.CancelledError):
@@ -201,6 +217,12 @@ class BadServer:
         finally:
             writer.close()
             self._tasks.discard(task)
+
+    def _spoil(self, request: Request, reply: Reply, *, ranged: bool) -> None:
+        for rule in self._rules:
+            if rule.times and rule.ranged == ranged and re.search(rule.path, request.target):
+                rule.times -= 1
+                rule.fault(request, reply)
 
     def _route(self, request: Request) -> Reply:
         if request.path == "/wado":
@@ -237,6 +259,7 @@ class BadServer:
         url = f"{self.series_url}/instances/{uid}/frames/"
         return Reply(
             parts=[Part(label, instance.frames[n - 1], [f"Content-Location: {url}{n}"]) for n in numbers],
+            ranges=True,
         )
 
 
@@ -249,6 +272,26 @@ def _plain(content_type: str, body: bytes) -> Reply:
 
 def _json(value: object) -> Reply:
     return _plain("application/dicom+json", json.dumps(value).encode())
+
+
+def cut_range(request: Request, reply: Reply) -> None:
+    """Heed the Range of the request, if it has one that the body's state allows; RFC 9110 sections 13.1.5 and 14."""
+    body = reply.payload()
+    etag = f'"{hashlib.sha1(body).hexdigest()}"' if reply.etag is None else reply.etag
+    validators = {"ETag": etag, "Last-Modified": reply.modified or ""}
+    reply.headers.update({name: value for name, value in validators.items() if value})
+    reply.headers.setdefault("Accept-Ranges", "bytes")
+    match = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
+    if not match or request.headers.get("if-range", etag) not in validators.values():
+        request.sent = 0, len(body)
+        return
+    start, stop = int(match[1]), min(int(match[2] or len(body)) + 1, len(body))
+    if content_type := reply.content_type():
+        reply.headers.setdefault("Content-Type", content_type)
+    reply.parts, reply.body = None, body[start:stop]
+    reply.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(body)}" if start < stop else f"bytes */{len(body)}"
+    reply.status, reply.reason = (206, "Partial Content") if start < stop else (416, "Range Not Satisfiable")
+    request.sent = start, max(start, stop)
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Request | None:

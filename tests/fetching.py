@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from badserver import BadServer, Instance
 from dicomseries import plain, write
 from volstream.errors import VolstreamError
 from volstream.fetch.options import FetchOptions
-from volstream.fetch.source import Fetched, Source, Want, open_source
+from volstream.fetch.source import Fetched, Partial, Source, Want, open_source
 from volstream.records import FrameRecord, Payload
 from volstream.syntaxes import EXPLICIT
 
@@ -88,12 +88,40 @@ def fetch(
                 results = await collect(source)
             finally:
                 await source.close()
-            order = {
-                f"wadors:{server.frame_url(uid, n + 1)}": None
-                for uid, one in server.instances.items()
-                for n in range(len(one.frames))
-            }
-            return [results[address] for address in order], server
+            return [results[f"wadors:{url}"] for url in server.frame_urls()], server
+
+    return run(main)
+
+
+def fetch_in_pieces(
+    files: list[bytes],
+    misbehave: Callable[[BadServer], None] = lambda server: None,
+    sizes: Sequence[int | None] = (300, None),
+    **options: Any,
+) -> tuple[list[list[Fetched]], BadServer]:
+    """Load each frame so many bytes at a time, one frame after the other: what came for each, up to the whole."""
+
+    async def main() -> tuple[list[list[Fetched]], BadServer]:
+        async with BadServer(files) as server:
+            misbehave(server)
+            source = open_source(server.series_url, FetchOptions(**options))
+            by_address = {record.address: record for record in await source.records()}
+            came: dict[str, list[Fetched]] = {f"wadors:{url}": [] for url in server.frame_urls()}
+
+            async def put(want: Want, fetched: Fetched) -> None:
+                came[want.record.address].append(fetched)
+
+            try:
+                for address, found in came.items():
+                    held = None
+                    for size in sizes:
+                        await source.fetch([Want(0, by_address[address], size=size, held=held)], put)
+                        if not isinstance(found[-1], Partial):
+                            break
+                        held = found[-1]
+            finally:
+                await source.close()
+            return list(came.values()), server
 
     return run(main)
 

@@ -58,8 +58,8 @@ def test_a_pad_byte_is_part_of_the_frame() -> None:
         build(b"abcd")[:-1],
         build(b"abcd")[:-3] + b"x--",
         build(b"abcd", end=b"\r\nepilogue"),
-        build(b"abcde1"),
-        build(b"abc"),
+        build(b"ab\r\n--" + BOUNDARY + b"cd"),
+        build(b""),
         build(b"abcd", headers=b"Content-Length: 5"),
         build(b"abcd", headers=b"Content-Transfer-Encoding: base64"),
         build(b"abcd", headers=b"Content-Type: multipart/mixed"),
@@ -70,6 +70,20 @@ def test_a_pad_byte_is_part_of_the_frame() -> None:
 )
 def test_whatever_is_not_exactly_so_is_left_to_the_parser(body: bytes) -> None:
     assert only_part([body] if body else [], BOUNDARY, 4) is None
+
+
+@pytest.mark.parametrize("size", [None, 3, 5, 100])
+def test_another_size_is_taken_if_no_delimiter_is_inside(size: int | None) -> None:
+    assert only_part([build(b"abcd")], BOUNDARY, size)[1] == (b"abcd",)
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40), st.lists(st.integers(0, 200), max_size=6))
+def test_a_delimiter_inside_is_seen_wherever_the_body_is_cut(before: bytes, after: bytes, places: list[int]) -> None:
+    frame = before + b"\r\n--" + BOUNDARY + after
+    head = len(build(b"")) - len(b"\r\n--" + BOUNDARY + b"--")
+    chunks = cut(build(frame), [0, *(head + place % len(frame) for place in places)])
+    assert only_part(chunks, BOUNDARY) is None
+    assert only_part(chunks, BOUNDARY, len(frame)) is not None
 
 
 def test_without_a_boundary_nothing_is_guessed() -> None:

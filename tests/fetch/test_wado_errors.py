@@ -137,7 +137,7 @@ def test_body_that_only_drips() -> None:
     time = 0.0
 
     class Response:
-        content_length = None
+        status, content_length = 200, None
 
         def __init__(self) -> None:
             self.headers: dict[str, str] = {}

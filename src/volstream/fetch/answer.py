@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -33,10 +33,14 @@ class Limits:
 class Answer:
     """A successful response, its body not read yet."""
 
-    def __init__(self, response: aiohttp.ClientResponse, limits: Limits, clock: Clock) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, limits: Limits, clock: Clock, sent: float = 0.0) -> None:
         self._response = response
         self._limits = limits
-        self._clock = clock
+        self.clock = clock
+        #: When the request was sent, and how many bytes of the body have come over the wire since.
+        self.sent, self.received = sent, 0
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
         self.media_type = parse_media_type(response.headers.get("Content-Type", ""))
         self.size = response.content_length
         #: Whether HTTP tells where the body ends. If not, a lost connection looks like the end.
@@ -44,24 +48,23 @@ class Answer:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes, decoded if it is gzipped, within the limits."""
-        if self.size is not None and self.size > self._limits.body:
-            raise self._too_large(self.size)
-        coding = self._response.headers.get("Content-Encoding", "identity").strip().lower()
+        self.check_size(self.size or 0)
+        coding = self.headers.get("Content-Encoding", "identity").strip().lower()
         if coding in ("gzip", "x-gzip"):
             inflate: _Inflate | None = _Inflate(self._limits.body)
         elif coding in ("identity", ""):
             inflate = None
         else:
             raise ProtocolError(f"the answer comes in Content-Encoding {coding[:40]!r}, which was not asked for")
-        total = slow_bytes = 0
+        slow_bytes = 0
         slow_time = 0.0
-        read, now = self._response.content.readany, self._clock.now
+        read, now = self._response.content.readany, self.clock.now
         while True:
             start = now()
             chunk = await read()
             if not chunk:
                 break
-            total += len(chunk)
+            self.received += len(chunk)
             slow_time += now() - start
             slow_bytes += len(chunk)
             if slow_time > RATE_WINDOW:
@@ -70,8 +73,7 @@ class Answer:
                         SourceError(f"the server sends only {slow_bytes / slow_time:.0f} bytes a second")
                     )
                 slow_bytes, slow_time = 0, 0.0
-            if total > self._limits.body:
-                raise self._too_large(total)
+            self.check_size(self.received)
             if inflate is None:
                 yield chunk
             else:
@@ -95,8 +97,8 @@ class Answer:
             raise TruncatedError(f"nothing tells that {len(body)} bytes are the whole answer")
         return body
 
-    async def parts(self, chunks: Sequence[bytes] | None = None) -> AsyncIterator[tuple[dict[str, str], memoryview]]:
-        """The parts of a multipart body, each as soon as it is complete; of `chunks` if it has been read already."""
+    async def parts(self) -> AsyncIterator[tuple[dict[str, str], memoryview]]:
+        """The parts of a multipart body, each as soon as it is complete."""
         limits = self._limits
         limit = limits.part or limits.body
         parser = MultipartParser(
@@ -106,7 +108,7 @@ class Answer:
             # One part cannot be longer than the body, and is hardly shorter.
             reserve=min(limit, self.size if self.size and limits.parts == 1 else limits.expected),
         )
-        async for chunk in self.chunks() if chunks is None else _each(chunks):
+        async for chunk in self.chunks():
             for part in parser.feed(chunk):
                 yield part
         parser.finish()
@@ -123,13 +125,10 @@ class Answer:
             pass
         return body[:1024].decode("utf-8", "replace")
 
-    def _too_large(self, size: int) -> ProtocolError:
-        return ProtocolError(f"the answer has {size} bytes or more, at most {self._limits.body} are expected")
-
-
-async def _each(chunks: Sequence[bytes]) -> AsyncIterator[bytes]:
-    for chunk in chunks:
-        yield chunk
+    def check_size(self, size: int) -> None:
+        """Raises ProtocolError for more than may be in the body."""
+        if size > self._limits.body:
+            raise ProtocolError(f"the answer has {size} bytes or more, at most {self._limits.body} are expected")
 
 
 class _Inflate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Container, Mapping
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -43,6 +43,7 @@ class Http:
         *,
         accept: str,
         limits: Limits,
+        headers: Callable[[], Mapping[str, str]] = dict,
         encoding: str = "identity",
         final: Container[int] = (),
         bulk: bool = False,
@@ -51,15 +52,16 @@ class Http:
 
         Raises HttpStatusError if the server refuses, SourceError if it cannot be reached or is too slow,
         ProtocolError and TruncatedError for broken answers. Statuses in `final` are not asked about again. A `bulk`
-        request has no deadline: it may take as long as bytes keep coming.
+        request has no deadline: it may take as long as bytes keep coming. `headers` are further ones; each attempt
+        asks for them anew, since an attempt that broke off may have brought a part.
         """
-        headers = {"Accept": accept, "Accept-Encoding": encoding}
         retry = self._retries.setdefault(origin(url), Retry(self._options.attempts, self._clock))
         seconds = None if bulk else self._options.deadline
 
         async def attempt() -> T:
+            fields = {"Accept": accept, "Accept-Encoding": encoding, **headers()}
             try:
-                return await self._attempt(url, headers, read, limits)
+                return await self._attempt(url, fields, read, limits)
             except TransientError as failure:
                 if isinstance(failure.error, HttpStatusError) and failure.error.status in final:
                     raise failure.error from None
@@ -95,7 +97,7 @@ class Http:
         while True:
             trusted = origin(url) == home
             credentials = await self._credentials.headers() if trusted else {}
-            generation = self._credentials.generation
+            generation, sent = self._credentials.generation, self._clock.now()
             async with self._session(trusted).get(
                 url,
                 headers={**credentials, **headers},
@@ -108,7 +110,7 @@ class Http:
             ) as response:
                 status = response.status
                 if status in (200, 206):
-                    return await read(Answer(response, limits, self._clock))
+                    return await read(Answer(response, limits, self._clock, sent))
                 if status in (301, 302, 303, 307, 308) and "Location" in response.headers:
                     redirects += 1
                     url = _redirect(url, response.headers["Location"], redirects)

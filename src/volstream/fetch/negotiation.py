@@ -7,6 +7,7 @@ request to a server goes down `WAYS` alone, and what worked is kept for the rest
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -84,30 +85,36 @@ class Server:
     way: Way | None = None
     #: Whether it serves several frames of an instance in one request.
     batches: bool = True
+    #: Whether it serves pieces of a frame; None: not asked yet.
+    ranges: bool | None = None
+    #: Bytes of a body that stand before the codestream, or more.
+    head: int = 512
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-def syntax_of(record: FrameRecord, body: memoryview | bytearray, *labels: MediaType) -> str:
-    """The transfer syntax of a frame that came over the wire.
+def syntax_of(record: FrameRecord, pieces: Sequence[memoryview | bytearray], *labels: MediaType) -> str:
+    """The transfer syntax of a frame that came over the wire, in pieces.
 
     `labels` are the media types of part and answer, the nearest first. The codestream's own signature is believed
     before any label: servers are known to send compressed frames as Explicit VR Little Endian. Raises TruncatedError
     for raw frames that are too short, ProtocolError for those that are too long.
     """
     label, raw = label_of(record, *labels)
-    size = record.pixel.frame_bytes
-    if raw and size <= len(body) <= size + 1:  # padded to even length, PS3.5 section 8.1.1
+    size, there = record.pixel.frame_bytes, sum(map(len, pieces))
+    if raw and size <= there <= size + 1:  # padded to even length, PS3.5 section 8.1.1
         return label
-    stream = _native.probe(body)
+    stream = _native.probe(pieces[0])
+    if stream is None and len(pieces) > 1:  # the first piece may end before the codestream's own header does
+        stream = _native.probe(b"".join(pieces))
     if stream is not None:
         codec = stream["codec"]
         for syntax in (label, record.transfer_syntax):
             if syntax in SYNTAXES and SYNTAXES[syntax].codec == codec:
                 return syntax
         return CODEC_SYNTAXES[codec][bool(stream["is_lossy"])]
-    if raw and len(body) != size:
-        raise (TruncatedError if len(body) < size else ProtocolError)(f"{len(body)} bytes for a frame of {size}")
-    if not raw and SYNTAXES[label].codec in CODEC_SYNTAXES and size <= len(body) <= size + 1:
+    if raw and there != size:
+        raise (TruncatedError if there < size else ProtocolError)(f"{there} bytes for a frame of {size}")
+    if not raw and SYNTAXES[label].codec in CODEC_SYNTAXES and size <= there <= size + 1:
         return EXPLICIT  # decoded by the server, but labelled as stored
     return label
 

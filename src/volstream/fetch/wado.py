@@ -12,6 +12,7 @@ from volstream.fetch.frames import FrameClient, url_of
 from volstream.fetch.http import Http
 from volstream.fetch.metadata import read_series
 from volstream.fetch.options import FetchOptions
+from volstream.fetch.ranges import RangeClient
 from volstream.fetch.series import stream_series
 from volstream.fetch.source import Put, Want
 from volstream.records import FrameRecord
@@ -38,6 +39,7 @@ class WadoSource:
         self._retrieve = options.retrieve
         self._http = Http(options, basic=without_user(series[0])[1])
         self._client = FrameClient(self._http, self._query)
+        self._ranges = RangeClient(self._http, self._client)
         self._count = 0
 
     @classmethod
@@ -107,7 +109,8 @@ class WadoSource:
     async def _fetch_frames(self, batch: list[Want], put: Put) -> None:
         records = [want.record for want in batch]
         try:
-            payloads = await self._client.several(records) if len(batch) > 1 else None
+            together = len(batch) > 1 and not any(map(self._ranges.serves, batch))
+            payloads = await self._client.several(records) if together else None
         except VolstreamError:
             payloads = None  # each on its own: it has its own error, or none
         if payloads is not None:
@@ -117,7 +120,7 @@ class WadoSource:
         for want in batch:
             record = want.record
             try:
-                await put(want, await self._client.one(record))
+                await put(want, await self._ranges.get(want))
             except VolstreamError as error:
                 await put(want, error.located(uid=record.uid, address=redacted(url_of(record))))
 
