@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from volstream.errors import HttpStatusError, ProtocolError, SourceError
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.http import Http, printable
+from volstream.fetch.meter import Meter
 from volstream.fetch.pool import all_of
 from volstream.headers.dicomjson import parse_json, records_from_json
 from volstream.records import FrameRecord
@@ -20,34 +22,37 @@ ACCEPTS = ("application/dicom+json", "application/json", "*/*")
 NO_SERIES = frozenset({400, 404, 405, 413, 500, 501})
 PARALLEL = 16
 
+GetJson: TypeAlias = Callable[[str], Awaitable[list[dict[str, Any]]]]
 
-async def read_series(http: Http, series: str, query: str = "") -> list[FrameRecord]:
-    """The records of all images of a series."""
+
+async def read_series(http: Http, series: str, query: str, meter: Meter) -> list[FrameRecord]:
+    """The records of all images of a series; `meter` is told of every answer."""
     suffix = f"?{query}" if query else ""
+    get_json = partial(_get_json, http, meter)
     try:
-        instances = await _get_json(http, f"{series}/metadata{suffix}")
+        instances = await get_json(f"{series}/metadata{suffix}")
     except HttpStatusError as error:
         if error.status not in NO_SERIES:
             raise
-        uids = await _instance_uids(http, series, query)
+        uids = await _instance_uids(get_json, series, query)
         if not uids:
             raise
         urls = [f"{series}/instances/{uid}/metadata{suffix}" for uid in uids]
-        answers = await all_of([partial(_get_json, http, url) for url in urls], PARALLEL)
+        answers = await all_of([partial(get_json, url) for url in urls], PARALLEL)
         instances = [instance for answer in answers for instance in answer]
     if not instances:
         raise SourceError("the series is empty", address=series)
     return await asyncio.to_thread(records_from_json, instances, series)
 
 
-async def _instance_uids(http: Http, series: str, query: str) -> list[str]:
+async def _instance_uids(get_json: GetJson, series: str, query: str) -> list[str]:
     """QIDO-RS (PS3.18 section 10.6). Servers cut long answers, so ask until nothing new comes."""
     uids: dict[str, None] = {}
     while True:
         arguments = "&".join(filter(None, (query, f"offset={len(uids)}" if uids else "")))
         url = f"{series}/instances" + (f"?{arguments}" if arguments else "")
         try:
-            found = await _get_json(http, url)
+            found = await get_json(url)
         except HttpStatusError:
             if uids:
                 raise
@@ -68,21 +73,22 @@ def _uid(item: dict[str, Any]) -> str:
     return uid
 
 
-async def _get_json(http: Http, url: str) -> list[dict[str, Any]]:
+async def _get_json(http: Http, meter: Meter, url: str) -> list[dict[str, Any]]:
     for accept in ACCEPTS:
         try:
-            return await http.get(url, _read_json, accept=accept, encoding="gzip", limits=LIMITS)
+            return await http.get(url, partial(_read_json, meter), accept=accept, encoding="gzip", limits=LIMITS)
         except HttpStatusError as error:
             if error.status != 406 or accept == ACCEPTS[-1]:
                 raise
     raise AssertionError("unreachable: the last one returns or raises")
 
 
-async def _read_json(answer: Answer) -> list[dict[str, Any]]:
+async def _read_json(meter: Meter, answer: Answer) -> list[dict[str, Any]]:
     if answer.media_type.name == "text/html":
         raise ProtocolError(f"the server sends a page instead of metadata: {printable(await answer.beginning(), 120)}")
     # JSON tells its own end, so a body without framing is taken.
     body = bytearray()
     async for chunk in answer.chunks():
         body += chunk
+    meter.add(answer)
     return await asyncio.to_thread(parse_json, body) if body else []

@@ -67,6 +67,10 @@ class Source(Protocol):
     #: Fetch everything with one request: `fetch` gets all wants of the volume together.
     at_once: bool
 
+    @property
+    def rate(self) -> float | None:
+        """Bytes a second over the wire, as the answers with the headers came; None where nothing is fetched."""
+
     def batch_size(self, record: FrameRecord) -> int:
         """How many frames of the record's instance to ask for with one request."""
 

@@ -11,6 +11,7 @@ from volstream.fetch.address import origin, redacted, without_user
 from volstream.fetch.frames import FrameClient, url_of
 from volstream.fetch.http import Http
 from volstream.fetch.metadata import read_series
+from volstream.fetch.meter import Meter
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.ranges import RangeClient
 from volstream.fetch.series import stream_series
@@ -40,6 +41,7 @@ class WadoSource:
         self._http = Http(options, basic=without_user(series[0])[1])
         self._client = FrameClient(self._http, self._query)
         self._ranges = RangeClient(self._http, self._client)
+        self._meter = Meter()
         self._count = 0
 
     @classmethod
@@ -68,7 +70,7 @@ class WadoSource:
     async def records(self) -> list[FrameRecord]:
         records: list[FrameRecord] = []
         for series in self._series:
-            found = await read_series(self._http, series, self._query)
+            found = await read_series(self._http, series, self._query, self._meter)
             if self._frames is not None:
                 found = [record for record in found if (series, record.uid, record.frame) in self._frames]
             records += found
@@ -82,6 +84,10 @@ class WadoSource:
             missing = len(self._frames) - len(records)
             raise SourceError(f"the server does not know {missing} of the imageIds", address=self.address)
         return records
+
+    @property
+    def rate(self) -> float | None:
+        return self._meter.rate
 
     def batch_size(self, record: FrameRecord) -> int:
         return self._client.batch_size(record)
