@@ -44,7 +44,7 @@ def load(source: Any, *, on_error: str = "raise", progress: Progress = False, **
     """
     if on_error not in ("raise", "fill"):
         raise UsageError(f"on_error must be 'raise' or 'fill', not {on_error!r}")
-    volume, session = _open(source, options)
+    volume, session = _open(source, {"stages": "full", **options})
     try:
         if progress:
             report(volume, progress)

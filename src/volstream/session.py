@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from .engine.options import EngineOptions
 from .engine.pipeline import Pipeline
+from .engine.staging import stages_for
 from .errors import UsageError, VolstreamError
 from .loop import LoopThread
 from .plan import PlanOptions, VolumePlan, build_plan
 from .store.segment import Segment
+from .store.states import FULL, SUB_RESOLUTION
 from .store.volume import Volume
 
 if TYPE_CHECKING:
@@ -49,8 +51,10 @@ class Session:
         """Fetch the headers, decide what will be built, allocate it; nothing is fetched or decoded yet."""
         self._loop = asyncio.get_running_loop()
         plan = await self.plan()
-        self._segment = Segment.create(plan.shape, plan.dtype, plan.metadata, slices=len(plan.slots), fill=plan.fill)
-        self._pipeline = Pipeline(self._source, plan, self._segment, self._engine_options)
+        stages = stages_for(self._source, plan, self._engine_options.stages)
+        metadata = plan.metadata | {"quality": SUB_RESOLUTION if stages[-1].reduce else FULL}
+        self._segment = Segment.create(plan.shape, plan.dtype, metadata, slices=len(plan.slots), fill=plan.fill)
+        self._pipeline = Pipeline(self._source, plan, self._segment, self._engine_options, stages)
         return Volume(self._segment, self, geometry=plan.geometry)
 
     async def plan(self) -> VolumePlan:
@@ -165,8 +169,7 @@ class Session:
 
     def _pending(self) -> bool:
         assert self._segment is not None
-        loaded, failed, _ = self._segment.counters
-        return loaded + failed < self._segment.slices
+        return bool((self._segment.states < self._segment.metadata["quality"]).any())
 
     def _conclude(self) -> None:
         """Say how it ended: by the states, for a cancel that comes after the last slice changes nothing."""

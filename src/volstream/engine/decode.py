@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .. import _native
 from ..errors import DamagedError, UnsupportedError
 from ..headers.pixeldata import first_bit
@@ -80,7 +82,22 @@ def decode_native(
     if codec not in native_codecs():
         raise UnsupportedError(f"no built-in decoder for {SYNTAXES[payload.transfer_syntax].name}")
     spec = _native_spec(record.pixel, rescale, codec, first_bit(record, payload.transfer_syntax), reduce)
+    if reduce:
+        pixel = record.pixel
+        channels = 3 if pixel.samples_per_pixel == 3 or pixel.photometric == "PALETTE COLOR" else 1
+        return _decode_reduced(spec, payload.data, target, dtype, (pixel.rows, pixel.columns), channels, reduce)
     return _decode(spec, payload.data, target, dtype)
+
+
+def _decode_reduced(
+    spec: _native.FrameSpec, data: Any, target: Any, dtype: str, shape: tuple[int, int], channels: int, reduce: int
+) -> tuple[float, float]:
+    """The smaller image, spread over the slice."""
+    rows, columns = (-(-length >> reduce) for length in shape)
+    small = bytearray(rows * columns * channels * np.dtype(dtype).itemsize)
+    extent = _decode(spec, data, small, dtype)
+    _native.upsample(small, (rows, columns), target, shape, dtype, channels)
+    return extent
 
 
 def _decode(spec: _native.FrameSpec, data: Any, target: Any, dtype: str) -> tuple[float, float]:
@@ -106,18 +123,23 @@ def run_task(task: Task, target: Any) -> tuple[float, float]:
     data = FileRange(*task.data) if isinstance(task.data, tuple) else task.data
     if task.spec["codec"] in native_codecs():
         try:
-            return _decode(_native.FrameSpec(**task.spec), data, target, task.dtype)
+            spec, native = task.spec, _native.FrameSpec(**task.spec)
+            if not spec["reduce"]:
+                return _decode(native, data, target, task.dtype)
+            channels = spec.get("table_channels", spec["samples_per_pixel"])
+            shape = (spec["rows"], spec["columns"])
+            return _decode_reduced(native, data, target, task.dtype, shape, channels, spec["reduce"])
         except UnsupportedError:  # e.g. 12-bit JPEG with libjpeg-turbo 2
-            if task.spec["codec"].startswith("raw"):
+            if task.spec["codec"].startswith("raw") or task.spec["reduce"]:
                 raise  # no plugin reads what we cannot
     from .plugins import decode_stored
 
-    encoded = _read(data) if isinstance(data, FileRange) else bytes(data)
+    encoded = read_range(data) if isinstance(data, FileRange) else bytes(data)
     raw_spec, stored = decode_stored(task.spec, encoded, task.transfer_syntax)
     return _decode(_native.FrameSpec(**raw_spec), stored, target, task.dtype)
 
 
-def _read(data: FileRange) -> bytes:
+def read_range(data: FileRange) -> bytes:
     parts = []
     with Path(data.path).open("rb") as file:
         for offset, length in data.ranges:

@@ -1,5 +1,8 @@
 """One volume's load: wants become bytes, bytes become voxels in place; states say how far it is.
 
+Each slice goes through its chain of stages: the want for the next stage is put on the agenda when the bytes for one are
+there, so that no byte is asked for twice. The last stage of its chain decides: the slice is there, or it failed.
+
 Runs on whatever event loop calls `run`. Frames that need no request are taken by the workers themselves; for the others
 connections take wants, one request each. Workers publish from their own threads, so that the loop hears of a frame only
 when it must.
@@ -13,19 +16,24 @@ import logging
 import threading
 from collections.abc import Iterable, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DamagedError, SourceError, VolstreamError
-from ..fetch.source import Fetched, Want
+from ..errors import DamagedError, SourceError, UnsupportedError, VolstreamError
+from ..fetch.cut import cut
+from ..fetch.source import Fetched, Partial, Want
 from ..plan.order import ranks
-from ..records import Payload
-from ..store.states import FAILED, FULL
+from ..plan.stages import FULL_ONLY, Stage, chain, reduce_of
+from ..records import FileRange, FrameRecord, Payload
+from ..store.states import FAILED, FULL, SUB_RESOLUTION
 from .agenda import Agenda
 from .budget import ByteBudget, Lease
+from .decode import read_range
 from .options import EngineOptions
 from .placing import Job, Placer
 from .scheduler import scheduler
+from .sizes import PrefixSizes, is_scalable
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -42,7 +50,14 @@ AGAIN = 1 << 16
 class Pipeline:
     """Fills one segment after one plan. `errors` maps the index of a failed slice to its error."""
 
-    def __init__(self, source: Source, plan: VolumePlan, segment: Segment, options: EngineOptions) -> None:
+    def __init__(
+        self,
+        source: Source,
+        plan: VolumePlan,
+        segment: Segment,
+        options: EngineOptions,
+        stages: Sequence[Stage] = FULL_ONLY,
+    ) -> None:
         self.errors: dict[int, VolstreamError] = {}
         self.budget = ByteBudget(options.in_flight)
         self._source = source
@@ -53,7 +68,12 @@ class Pipeline:
         places = ranks(len(plan.slots), count, options.order)
         #: Frames that need no request, and those that do.
         self._here, self._there = Agenda(places), Agenda(places)
-        self._lane = scheduler.lane(source.host, source.connections, lambda: self._there.is_urgent)
+        self._stages = stages
+        self._count = count
+        self._chains = [chain(stages, index % count, count) for index in range(len(plan.slots))]
+        self._sizes = PrefixSizes()
+        #: What has been fetched of frames that are not whole yet: kept when a load is cancelled.
+        self._held: dict[int, Partial] = {}
         self._lock = threading.Lock()
 
     def prioritize(self, slices: Iterable[int]) -> None:
@@ -70,6 +90,7 @@ class Pipeline:
         self._news = asyncio.Event()
         self._asked_again: set[int] = set()
         self.budget = ByteBudget(self._options.in_flight)
+        self._lane = scheduler.lane(self._source.host, self._source.connections, lambda: self._there.is_urgent)
         self._placer = Placer(self._segment, self._options.executor)
         self._workers = Workers(self._options.workers)
         connections: list[asyncio.Task[None]] = []
@@ -99,8 +120,8 @@ class Pipeline:
             if slot.record is None:
                 if states[index] != FAILED:
                     self._placer.fail(index)
-            elif states[index] not in (FULL, FAILED):
-                wants.append(Want(index, slot.record))
+            elif states[index] != FAILED and (want := self._next(index, slot.record, -1)) is not None:
+                wants.append(want)
         self._open = len(wants)
         if not wants:
             self._finished.set_result(None)
@@ -111,6 +132,16 @@ class Pipeline:
         for _ in range(len(wants) - there):
             self._workers.submit(self._work_here)
         return there
+
+    def _next(self, index: int, record: FrameRecord, step: int) -> Want | None:
+        """What the slice's next stage after `step` wants; None if it has all that it is to have."""
+        state, held = self._segment.state(index), self._held.get(index)
+        for number in self._chains[index]:
+            reduce = reduce_of(self._stages, number)
+            better = state not in (FULL, FAILED) and (state < SUB_RESOLUTION or not reduce)
+            if number > step and better:
+                return Want(index, record, held=held, reduce=reduce, step=number)
+        return None
 
     # On the event loop: frames that need a request.
 
@@ -123,12 +154,13 @@ class Pipeline:
                 continue
             at_once = self._source.at_once
             count = len(self._plan.slots) if at_once else self._source.batch_size(want.record)
-            size = min(self.budget.limit, count * _cost(want)) or 1
+            size = min(self.budget.limit, count * _cost(self._sized(want))) or 1
             await self.budget.acquire(size)
             lease = Lease(self.budget, size)
             try:
                 async with self._lane:
-                    await self._request(self._there.take(count, any_instance=at_once), lease)
+                    wants = self._there.take(count, any_instance=at_once)
+                    await self._request([self._sized(want) for want in wants], lease)
             finally:
                 lease.close()
 
@@ -148,7 +180,7 @@ class Pipeline:
         except VolstreamError as lost:  # the source as a whole
             error = lost
         for want in missing.values():
-            self._fail(want, copy(error))
+            self._lost(want, copy(error))
 
     def _connection_ended(self, connection: asyncio.Task[None]) -> None:
         if not connection.cancelled() and (defect := connection.exception()) and not self._finished.done():
@@ -156,20 +188,56 @@ class Pipeline:
 
     async def _put(self, lease: Lease, want: Want, result: Fetched) -> None:
         if isinstance(result, VolstreamError):
-            self._fail(want, result)
-        elif isinstance(result, Payload):
-            size = _cost(want)
-            await lease.hand_on(size)
-            self._workers.submit(partial(self._work, want, result, size))
+            self._lost(want, result)
+            return
+        if isinstance(result, Partial):
+            size = len(result.data)
+            self._held[want.index] = result
+            following = self._next(want.index, want.record, want.step)
+            payload = Payload(result.data, result.transfer_syntax)
         else:
-            raise AssertionError("no part of a frame was asked for")
+            size = max(_cost(want), want.record.pixel.frame_bytes)
+            self._held.pop(want.index, None)
+            following = None
+            if want.reduce and not is_scalable(result.transfer_syntax):
+                self._sizes.give_up()
+            want, payload = replace(want, reduce=0, size=None), result
+        await lease.hand_on(size)
+        self._workers.submit(partial(self._work, want, payload, size))
+        if following is not None:
+            self._there.add(following)
+            self._news.set()
+
+    def _lost(self, want: Want, error: VolstreamError) -> None:
+        """A request came to nothing: so has the slice, unless a later stage is to come."""
+        following = self._next(want.index, want.record, want.step) if want.reduce else None
+        if following is None:
+            self._fail(want, error)
+        else:
+            self._there.add(following)
+            self._news.set()
+
+    def _sized(self, want: Want) -> Want:
+        """With the number of bytes that are known to do by now."""
+        size = self._sizes.of(want)
+        if size is not None and want.held is not None:
+            size = max(size, len(want.held.data) + 1)
+        return replace(want, size=size) if size is not None else want
 
     # On the workers' threads.
 
     def _work_here(self) -> None:
         for want in self._here.take():
-            location = want.record.location
+            location, size = want.record.location, self._sizes.of(want)
             assert location is not None
+            if size is not None:
+                location = cut(location, size)
+                following = self._next(want.index, want.record, want.step)
+                if following is not None:
+                    self._here.add(following)
+                    self._workers.submit(self._work_here)
+            else:
+                want = replace(want, reduce=0)
             self._decode(want, Payload(location, want.record.transfer_syntax), may_ask_again=False)
 
     def _work(self, want: Want, payload: Payload, leased: int) -> None:
@@ -178,16 +246,38 @@ class Pipeline:
         self.budget.release(leased)
 
     def _decode(self, want: Want, payload: Payload, *, may_ask_again: bool) -> None:
-        error = self._placer.place(Job(want, payload, self._plan.slots[want.index].rescale))
+        is_last = want.step == self._chains[want.index][-1] or not want.reduce
+        if want.reduce and not self._is_useful(want, payload):
+            error: VolstreamError | None = UnsupportedError("the beginning of this frame is no smaller image of it")
+        else:
+            error = self._placer.place(Job(want, payload, self._plan.slots[want.index].rescale))
         if error is None:
-            self._settle()
-        elif isinstance(error, DamagedError) and may_ask_again:
+            self._placed(want, payload)
+            if is_last:
+                self._settle()
+        elif isinstance(error, DamagedError) and may_ask_again and is_last:
             log.warning("slice %d came damaged; it is fetched once more", want.index)
             self._asked_again.add(want.index)
+            self._held.pop(want.index, None)
             self._there.add(Want(want.index, want.record, step=AGAIN))
             self._loop.call_soon_threadsafe(self._news.set)
-        else:
+        elif is_last:
             self._fail(want, error)
+        else:
+            log.debug("slice %d has no preview: %s", want.index, error)
+
+    def _is_useful(self, want: Want, payload: Payload) -> bool:
+        data = payload.data
+        return self._sizes.is_useful(read_range(data) if isinstance(data, FileRange) else data, want.reduce)
+
+    def _placed(self, want: Want, payload: Payload) -> None:
+        """A slice has an image: learn from it, and give its neighbours one."""
+        if len(self._stages) == 1:
+            return
+        if not want.reduce and is_scalable(payload.transfer_syntax):
+            self._sizes.learn(want.record.pixel, payload)
+        if want.step < len(self._stages) and (fill := self._stages[want.step].fill):
+            self._placer.make_up(want.index, self._count, fill)
 
     def _fail(self, want: Want, error: VolstreamError) -> None:
         self.errors[want.index] = error.located(uid=want.record.uid, index=want.index, address=want.record.address)

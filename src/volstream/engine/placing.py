@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 from ..errors import DamagedError, ResourceError, UnsupportedError, UsageError, VolstreamError
 from ..fetch.source import Want
+from ..plan.stages import Fill
 from ..records import Payload, Rescale
-from ..store.states import FULL
+from ..store.states import FULL, SUB_RESOLUTION
 from .children import pool
 from .decode import decode_native, task_of
+from .fills import made_from, voxels_of
 
 if TYPE_CHECKING:
     from ..store.segment import Segment
@@ -42,6 +44,8 @@ class Placer:
         self._segment = segment
         self._writer: SliceWriter = segment.writer()
         self._dtype = str(segment.metadata["dtype"])
+        shape = segment.metadata["shape"]
+        self._axes = len(shape) - (1 if shape[0] == segment.slices else 2)
         self._remote = executor == "processes"
         self._local = threading.local()
 
@@ -60,6 +64,15 @@ class Placer:
         record = job.want.record
         return failure.located(uid=record.uid, index=job.want.index, address=record.address)
 
+    def make_up(self, index: int, count: int, fill: Fill) -> None:
+        """Give the neighbours of a slice, in a stack of `count`, an image made from this one, if they have none."""
+        first = index - index % count
+        stack = slice(first, first + count)
+        shape = self._segment.array.shape
+        volume = self._segment.array.reshape(self._segment.slices, *shape[len(shape) - self._axes :])[stack]
+        for made in made_from(self._segment.states[stack], index - first, fill):
+            self._writer.put(first + made.target, voxels_of(made, volume), made.state)
+
     def fail(self, index: int) -> None:
         """Nothing will come: the fill value."""
         self._writer.fail(index)
@@ -70,18 +83,20 @@ class Placer:
 
     def _place(self, job: Job) -> None:
         want, voxels = job.want, self._scratch()
+        state = SUB_RESOLUTION if want.reduce else FULL
         if not self._remote:
             try:
                 extent = decode_native(want.record, job.payload, job.rescale, want.reduce, voxels, self._dtype)
             except UnsupportedError:
                 pass
             else:
-                self._writer.put(want.index, voxels, FULL, *extent)
+                self._writer.put(want.index, voxels, state, *extent)
                 return
         task = task_of(want.record, job.payload, job.rescale, want.reduce, self._dtype)
         with self._writer.holding(want.index):
-            extent = pool.run(self._segment.name, want.index, task)
-            self._segment.publish(want.index, FULL, *extent)
+            if self._segment.state(want.index) < state:
+                extent = pool.run(self._segment.name, want.index, task)
+                self._segment.publish(want.index, state, *extent)
 
     def _scratch(self) -> bytearray:
         """A slice's worth of memory of this thread's own, kept from frame to frame."""

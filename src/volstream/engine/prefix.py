@@ -59,7 +59,7 @@ def _learnt(pixel: PixelFormat, codec: str, data: memoryview, reduce: int) -> in
 
     def decoded(size: int) -> bytes:
         out = np.empty(shape)  # float64 holds every stored value
-        _native.decode(spec, data[:size], out, 0, "float64")
+        _native.decode(spec, data[:size], out.data, 0, "float64")
         return out.tobytes()
 
     whole = decoded(len(data))

@@ -24,20 +24,21 @@ if TYPE_CHECKING:
 
 
 class Progress(NamedTuple):
-    """How many slices are there at full quality, failed, and have an image at all."""
+    """How many slices are loaded, failed, and have an image at all."""
 
     loaded: int
     failed: int
     total: int
 
     @classmethod
-    def of(cls, states: npt.NDArray[np.uint8], has_image: npt.NDArray[np.bool_]) -> Progress:
-        loaded, failed = (int(np.count_nonzero((states == state) & has_image)) for state in (FULL, FAILED))
-        return cls(loaded, failed, int(np.count_nonzero(has_image)))
+    def of(cls, states: npt.NDArray[np.uint8], has_image: npt.NDArray[np.bool_], quality: int = FULL) -> Progress:
+        mine = states[has_image]
+        loaded = np.count_nonzero((mine >= quality) & (mine <= FULL))
+        return cls(int(loaded), int(np.count_nonzero(mine == FAILED)), len(mine))
 
     @property
     def fraction(self) -> float:
-        """Of slices that are there at full quality, 0 to 1."""
+        """Of slices that are loaded, 0 to 1."""
         return self.loaded / self.total if self.total else 1.0
 
 
@@ -107,7 +108,7 @@ class Events:
             states = segment.states
         except UsageError:  # closed
             return False
-        progress = Progress.of(states, has_image)
+        progress = Progress.of(states, has_image, self._volume.quality)
         for index in np.flatnonzero((states != self._seen) & (states != PENDING) & has_image).tolist():
             place = extent(self._volume.shape, segment.slices, index)
             self._ready.append(Event(index, self._volume.image_id(index), int(states[index]), *progress, place))

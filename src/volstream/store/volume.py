@@ -40,6 +40,8 @@ class Volume:
         self._geometry = geometry
         #: Per slice: is there an image for it? The others are gaps, in state 255 with the fill value.
         self.has_image: npt.NDArray[np.bool_] = np.ones(segment.slices, bool)
+        #: The quality at which a slice counts as loaded: full, unless less was asked for.
+        self.quality: int = segment.metadata.get("quality", FULL)
         self._addresses = addresses_of(segment.metadata, segment.slices)
         if self._addresses is not None:
             self.has_image = np.array([address is not None for address in self._addresses], bool)
@@ -135,12 +137,13 @@ class Volume:
     @property
     def progress(self) -> Progress:
         """(loaded, failed, total), of the slices that have an image; `.fraction` is loaded / total."""
-        return Progress.of(self.states, self.has_image)
+        return Progress.of(self.states, self.has_image, self.quality)
 
     @property
     def complete(self) -> bool:
-        """Every slice that has an image is there at full quality."""
-        return bool((self.states == FULL)[self.has_image].all())
+        """Every slice that has an image is there, at the quality that was asked for."""
+        loaded, _, total = self.progress
+        return loaded == total
 
     @property
     def ended(self) -> bool:
@@ -168,10 +171,12 @@ class Volume:
         *,
         slices: Iterable[int] | None = None,
         timeout: float | None = None,
-        quality: int = FULL,
+        quality: int | None = None,
     ) -> bool:
         """Block until a fraction of the slices (default all), or all of `slices`, have at least `quality`.
 
+        quality: a slice state; default that at which slices count as loaded. `wait(quality=1)` is for the first moment
+            in which every slice shows something, `wait(quality=6)` for an image of its own.
         Returns True. Raises as soon as it has become impossible: the error of a slice that failed, CancelledError,
         SegmentError if the owner died; TimeoutError after `timeout` seconds.
         """
@@ -189,7 +194,7 @@ class Volume:
         *,
         slices: Iterable[int] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - the same signature as `wait`
-        quality: int = FULL,
+        quality: int | None = None,
     ) -> bool:
         """As `wait`, under asyncio."""
         goal, patience = Goal(self, fraction, slices, quality), Patience(timeout)

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 class Goal:
     """So many slices, of all or of some, at a quality or better."""
 
-    def __init__(self, volume: Volume, fraction: float | None, slices: Iterable[int] | None, quality: int) -> None:
+    def __init__(
+        self, volume: Volume, fraction: float | None, slices: Iterable[int] | None, quality: int | None
+    ) -> None:
         self._volume = volume
-        self._quality = quality
+        self._quality = volume.quality if quality is None else quality
         self._which: npt.NDArray[np.intp] = np.flatnonzero(volume.has_image)
         if slices is None:
             share = 1.0 if fraction is None else fraction

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ResourceError, UsageError
-from .states import FAILED, FULL
+from .states import ADJACENT_REPLICATE, FAILED, FULL
 
 if TYPE_CHECKING:
     from .segment import Segment
@@ -32,13 +32,17 @@ class SliceWriter:
     def put(self, index: int, voxels: Any, state: int, minimum: float = math.nan, maximum: float = math.nan) -> bool:
         """Write a slice and publish its state; False, and nothing written, if what is there is as good.
 
+        Only what is made up from neighbours is replaced by its like: it comes from nearer ones.
         voxels: `segment.slice_bytes` bytes in any contiguous buffer. ResourceError if there is no memory for them.
         """
         with self.holding(index):
-            if (before := self._segment.state(index)) >= state or before in (FULL, FAILED):
+            before = self._segment.state(index)
+            if before in (FULL, FAILED) or before > state or before == state > ADJACENT_REPLICATE:
                 return False
             self.write(index, voxels)
-            return self._segment.publish(index, state, minimum, maximum)
+            if before == state:
+                self._segment.touch()
+            return before == state or self._segment.publish(index, state, minimum, maximum)
 
     def fail(self, index: int) -> None:
         """Give every voxel the fill value, and say that there is no image."""
