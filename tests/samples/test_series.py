@@ -105,11 +105,12 @@ def test_ct_and_pet_of_a_seed_share_patient_space_and_nothing_else(tmp_path: Pat
     assert not {*ct.uids, ct.series_uid} & {*pet.uids, pet.series_uid}
 
 
-def test_noise_is_white_and_of_scanner_strength(tmp_path: Path) -> None:
-    truth = write_series(tmp_path, slices=2)
+@pytest.mark.parametrize(("noise", "strength"), [(None, 12), (4.5, 4.5)])
+def test_noise_is_white_and_of_scanner_strength(tmp_path: Path, noise: float | None, strength: float) -> None:
+    truth = write_series(tmp_path, slices=2, noise=noise)
     air = truth.array[:, :40, :40].astype(float)  # outside the body, above the couch
     assert air.mean() == pytest.approx(-1000, abs=1)
-    assert air.std() == pytest.approx(12, abs=1)
+    assert air.std() == pytest.approx(strength, rel=0.08)
     assert abs(np.corrcoef(air[:, :, 1:].ravel(), air[:, :, :-1].ravel())[0, 1]) < 0.1
     assert not np.array_equal(air[0], air[1])
 
@@ -119,6 +120,8 @@ def test_noise_is_white_and_of_scanner_strength(tmp_path: Path) -> None:
     [
         ("mr", {}, UsageError),
         ("pet", {"enhanced": True}, UsageError),
+        ("pet", {"noise": 5.0}, UsageError),
+        ("ct", {"noise": -1.0}, UsageError),
         ("ct", {"signed": True, "transfer_syntax": ts.JPEG_LS_NEAR}, UsageError),
         ("ct", {"transfer_syntax": "1.2.3"}, UnsupportedError),
     ],

@@ -65,7 +65,7 @@ def anatomy(seed: int) -> tuple[Organ, ...]:
     return (_COUCH, *lungs, *vessels, *rest, *vertebrae)
 
 
-def ct_plane(organs: Organs, z: float, x: Plane, y: Plane, random: np.random.Generator, noise: float = 12.0) -> Plane:
+def ct_plane(organs: Organs, z: float, x: Plane, y: Plane, random: np.random.Generator, noise: float) -> Plane:
     """HU of the axial plane at height `z`, sampled at column positions `x` and row positions `y` (mm), with
     white Gaussian noise of `noise` HU."""
     plane = np.full((len(y), len(x)), AIR_HU, np.float32)

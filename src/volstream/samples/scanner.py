@@ -22,6 +22,8 @@ class Scanner:
     slices: int
     seed: int
     encoder: Encoder
+    #: Standard deviation of the CT, HU.
+    noise: float
     signed: bool = False
 
     @cached_property
@@ -33,7 +35,7 @@ class Scanner:
         return self._pet(k) if self.kind == "pet" else self._ct(k)
 
     def _ct(self, k: int) -> tuple[Frame, Values]:
-        hu = np.rint(phantom.ct_plane(*self._view(k)))
+        hu = np.rint(phantom.ct_plane(*self._view(k), self.noise))
         if self.signed:
             return np.clip(hu, -1024, 3071).astype(np.int16), Values(16, 16, True, intercept=0.0)
         stored = np.clip(hu + 1024, 0, 4095).astype(np.uint16)

@@ -23,6 +23,8 @@ AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 HEIGHT = 300.0
 FIELD = {"ct": 400.0, "pet": 800.0}
 MATRIX = {"ct": 512, "pet": 200}
+#: Standard deviation of a CT, HU, if nothing else is asked for.
+CT_NOISE = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +61,22 @@ def write_series(
     signed: bool = False,
     orientation: tuple[float, ...] = AXIAL,
     enhanced: bool = False,
+    noise: float | None = None,
 ) -> Truth:
     """Write `kind` ("ct" or "pet") of the synthetic patient into `folder`, one file a slice, or one file in all if
     `enhanced` (CT only). CT has 12 unsigned bits with intercept -1024, or 16 signed ones with intercept 0; PET
-    has 16 unsigned bits and a slope for each slice. Series of one seed share the study and frame of reference.
+    has 16 unsigned bits and a slope for each slice. `noise` is the CT's standard deviation in HU, 12 if None: what a
+    lossless codec makes of a slice is mostly that. Series of one seed share the study and frame of reference.
 
     UsageError for options that exclude each other, UnsupportedError for a syntax that nothing installed writes.
     """
     row = encoder(transfer_syntax)
-    _check(kind, row, signed, enhanced)
+    _check(kind, row, signed, enhanced, noise)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     rows, columns = rows or MATRIX[kind], columns or MATRIX[kind]
     grid = instance.Grid(rows, columns, (FIELD[kind] / rows, FIELD[kind] / columns), orientation, HEIGHT / slices)
-    label = (seed, kind, slices, rows, columns, transfer_syntax, signed, orientation, enhanced)
+    label = (seed, kind, slices, rows, columns, transfer_syntax, signed, orientation, enhanced, noise)
     identity = instance.Identity(
         kind,
         instance.uid(seed, "study"),
@@ -86,7 +90,7 @@ def write_series(
     # Head first, as scanners number them: instance 1 is the topmost slice.
     numbers = [len(uids) - k for k in range(len(uids))]
     files = [folder / f"IM{number:04d}.dcm" for number in numbers]
-    scanner = Scanner(kind, grid, slices, seed, row, signed)
+    scanner = Scanner(kind, grid, slices, seed, row, CT_NOISE if noise is None else noise, signed)
     array = np.empty((slices, rows, columns), np.float32 if kind == "pet" else np.int16)
 
     def frame(k: int) -> tuple[bytes, instance.Values]:
@@ -127,11 +131,13 @@ def write_series(
     )
 
 
-def _check(kind: str, row: Encoder, signed: bool, enhanced: bool) -> None:
+def _check(kind: str, row: Encoder, signed: bool, enhanced: bool, noise: float | None) -> None:
     if kind not in FIELD:
         raise UsageError(f"no sample kind {kind!r}; there are {', '.join(FIELD)}")
     if kind == "pet" and (enhanced or signed or row.bits > 0):
         raise UsageError("PET samples are single-frame objects of unsigned 16-bit values")
+    if noise is not None and (kind == "pet" or not noise >= 0):
+        raise UsageError("noise is a CT's standard deviation in HU, 0 or more")
     if signed and (not row.signed or row.bits > 0):
         raise UsageError("this transfer syntax cannot keep signed values")
 
