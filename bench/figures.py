@@ -3,94 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 import volstream
+from figure import Figure, Series, check, read_and_drop
 from measure import interleaved, summary
+from progressive import progressive_loading
 from static_dicomweb import nginx
 from volstream import _native
 from volstream.engine.decode import codec_of, spec_fields
 from volstream.engine.workers import default_workers
 from volstream.headers.part10 import read_records
-from volstream.samples import available_syntaxes, write_series
+from volstream.samples import Truth, available_syntaxes
 from volstream.syntaxes import EXPLICIT, HTJ2K_RPCL, SYNTAXES
-
-
-class Figure(NamedTuple):
-    """One line of the report: what was measured, the ratio or value reached, and the bar it is held against."""
-
-    name: str
-    value: float
-    bar: str
-    reached: bool
-    details: dict[str, Any]
-
-
-def checksum(array: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()[:16]
-
-
-class Series:
-    """A generated CT on disk, written once a run and a transfer syntax."""
-
-    def __init__(self, folder: Path, slices: int, rows: int) -> None:
-        self._folder, self._slices, self._rows = folder, slices, rows
-        self._truth: dict[str, Any] = {}
-
-    def __call__(self, transfer_syntax: str) -> Path:
-        folder = self._folder / transfer_syntax
-        if transfer_syntax not in self._truth:
-            self._truth[transfer_syntax] = write_series(
-                folder,
-                kind="ct",
-                slices=self._slices,
-                rows=self._rows,
-                columns=self._rows,
-                transfer_syntax=transfer_syntax,
-            )
-        return folder
-
-    def truth(self, transfer_syntax: str) -> Any:
-        return self._truth[transfer_syntax]
-
-
-def check(source: Any, expected: str) -> None:
-    """A wrong answer must not be measured."""
-    with volstream.load(source) as volume:
-        if checksum(volume.array) != expected:
-            raise AssertionError(f"wrong voxels from {source}")
-
-
-async def read_and_drop(urls: list[str]) -> None:
-    """The plainest client: read every body, throw it away."""
-    import aiohttp
-
-    gate = asyncio.Semaphore(16)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=16)) as session:
-
-        async def read(url: str) -> None:
-            async with gate, session.get(url) as response:
-                await response.read()
-
-        await asyncio.gather(*map(read, urls))
 
 
 class Frames:
     """All frames of a series in memory, for the bound: decoding alone, on all cores."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, truth: Truth) -> None:
         self._jobs = []
-        for path in sorted(folder.iterdir()):
+        for path in truth.files:
             (record,) = read_records(str(path))
             with path.open("rb") as file:
                 data = b"".join(self._read(file, *where) for where in record.location.ranges)
@@ -121,10 +62,10 @@ class Frames:
 def htj2k_over_http(series: Series, rounds: int) -> Figure:
     """Load over WADO-RS against the bound: decoding all frames from memory on all cores, and the plainest client's CPU
     time, which these cores have to give as well."""
-    folder, cores = series(HTJ2K_RPCL), default_workers()
-    frames = Frames(folder)
-    with nginx(folder) as (url, *bodies):
-        check(url, checksum(series.truth(HTJ2K_RPCL).array))
+    truth, cores = series(HTJ2K_RPCL), default_workers()
+    frames = Frames(truth)
+    with nginx(truth.folder) as (url, *bodies):
+        check(url, truth.array)
         cpu = []
         for _ in range(rounds):
             begin = time.process_time()
@@ -138,9 +79,9 @@ def htj2k_over_http(series: Series, rounds: int) -> Figure:
 
 def uncompressed_over_http(series: Series, rounds: int) -> Figure:
     """Load over WADO-RS against a bare aiohttp client that reads the same bodies and throws them away."""
-    folder = series(EXPLICIT)
-    with nginx(folder) as (url, *bodies):
-        check(url, checksum(series.truth(EXPLICIT).array))
+    truth = series(EXPLICIT)
+    with nginx(truth.folder) as (url, *bodies):
+        check(url, truth.array)
         times = interleaved(
             {"volstream": lambda: volstream.load(url), "aiohttp": lambda: asyncio.run(read_and_drop(bodies))}, rounds
         )
@@ -151,8 +92,9 @@ def uncompressed_folder(series: Series, rounds: int) -> Figure:
     """SimpleITK's series reader against load, the folder's pages in memory, header reading included."""
     import SimpleITK
 
-    folder = series(EXPLICIT)
-    check(folder, checksum(series.truth(EXPLICIT).array))
+    truth = series(EXPLICIT)
+    folder = truth.folder
+    check(folder, truth.array)
 
     def simpleitk() -> Any:
         reader = SimpleITK.ImageSeriesReader()
@@ -166,7 +108,7 @@ def uncompressed_folder(series: Series, rounds: int) -> Figure:
 
 def header_reading(series: Series, rounds: int) -> Figure:
     """Microseconds a file, from path to record."""
-    paths = [str(path) for path in sorted(series(EXPLICIT).iterdir())]
+    paths = [str(path) for path in series(EXPLICIT).files]
     times = interleaved({"headers": lambda: [read_records(path) for path in paths]}, rounds)
     value = summary(times["headers"])["median"] / len(paths) * 1e6
     return Figure("header reading, microseconds a file", value, "<= 50", value <= 50, {"seconds": times["headers"]})
@@ -208,8 +150,7 @@ volume.close()
 
 def peak_memory(series: Series, rounds: int) -> Figure:
     """MiB above the volume and the bare interpreter with the package imported."""
-    folder = series(HTJ2K_RPCL)
-    with nginx(folder) as (url, *_):
+    with nginx(series(HTJ2K_RPCL).folder) as (url, *_):
         loaded = json.loads(subprocess.check_output([sys.executable, "-c", _MEMORY, url]))
     value = (loaded["peak"] - loaded["volume"]) / 2**20
     return Figure("peak memory above the volume, MiB (whole process)", value, "<= 128", value <= 128, loaded)
@@ -232,6 +173,7 @@ def _ratio(name: str, times: dict[str, list[float]], upper: str, lower: str, bar
 
 
 FIGURES = {
+    "progressive": progressive_loading,
     "htj2k-http": htj2k_over_http,
     "raw-http": uncompressed_over_http,
     "raw-folder": uncompressed_folder,

@@ -12,7 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from figures import FIGURES, Figure, Series
+from figure import Figure, Series
+from figures import FIGURES
 
 
 def main(argv: Sequence[str] | None = None) -> int:

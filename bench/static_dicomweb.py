@@ -1,8 +1,13 @@
-"""A folder of single-frame DICOM files as static DICOMweb answers, served by nginx on loopback."""
+"""A folder of single-frame DICOM files as static DICOMweb answers, served by nginx on loopback.
+
+Metadata goes out gzipped to clients that accept it, as servers do it; compressed beforehand, since the server's work is
+not what is measured. Frames are files: nginx answers Range and If-Range, about the whole multipart body.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import secrets
 import shutil
@@ -10,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +41,8 @@ http {{
     server {{
         listen 127.0.0.1:{port} backlog=1024;
         root {root};
-        location ~ /metadata$ {{ default_type application/dicom+json; }}
+        location = /status {{ stub_status; }}
+        location ~ /metadata$ {{ default_type application/dicom+json; gzip_static on; gzip_vary on; }}
         location ~ /frames/ {{
             default_type 'multipart/related; type="application/octet-stream"; boundary={boundary}';
         }}
@@ -61,7 +68,9 @@ def write_tree(series: Path, root: Path, boundary: str) -> list[str]:
         entry = dataset.to_json_dict()
         entry["00083002"] = {"vr": "UI", "Value": [str(syntax)]}
         metadata.append(entry)
-    (root / base / "metadata").write_text(json.dumps(metadata, separators=(",", ":")))
+    answer = json.dumps(metadata, separators=(",", ":")).encode()
+    (root / base / "metadata").write_bytes(answer)
+    (root / base / "metadata.gz").write_bytes(gzip.compress(answer))
     return [base, *paths]
 
 
@@ -92,6 +101,12 @@ def nginx(series: Path) -> Iterator[list[str]]:
         finally:
             process.terminate()
             process.wait()
+
+
+def requests_read(url: str) -> int:
+    """How many requests the nginx at this URL has read so far, this one included."""
+    with urllib.request.urlopen(urllib.parse.urljoin(url, "/status")) as response:
+        return int(response.read().split()[9])
 
 
 def _wait_for(url: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 import run
 from figures import FIGURES
 
-NEEDS = {"htj2k-http": "nginx", "raw-http": "nginx", "memory": "nginx"}
+NEEDS = {"progressive": "nginx", "htj2k-http": "nginx", "raw-http": "nginx", "memory": "nginx"}
 
 
 @pytest.mark.parametrize("name", FIGURES)
