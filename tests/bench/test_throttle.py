@@ -158,7 +158,7 @@ def test_without_a_server_the_connection_is_refused_and_the_link_goes_on() -> No
         address = listener.getsockname()
     with throttled(*address, **FAST) as link:
         for _ in range(2):
-            with connect(link) as connection, pytest.raises(ConnectionError):
+            with pytest.raises(ConnectionError), connect(link) as connection:
                 connection.recv(1)
         assert link.down_bytes == 0
 
