@@ -5,8 +5,9 @@
         link.down_bytes    # so much came from the server
 
 The rate is bit/s of payload; down and up are apart, and each is shared fairly by all connections. The latency is what
-the link adds to a round trip, in seconds: half of it each way. A new connection carries nothing for one round trip, as
-TCP's handshake would. There are no packets here, so none of their headers, losses, or slow start.
+the link adds to a round trip, in seconds: half of it each way; the process itself takes about another millisecond. A
+new connection carries nothing for one round trip, as TCP's handshake would. There are no packets here, so none of their
+headers, losses, or slow start.
 
 Bytes wait for their turn on the wire, where the server is held back, and travel then, which takes time and no
 bandwidth. So a cancelled download still costs what enters the wire until the server hears of it, and no more.
