@@ -119,7 +119,10 @@ class Board:
     def wait(self, sequence: int, seconds: float) -> int: ...
 
 class HeaderTags:
-    """The attributes that `read_header` looks for: keyword -> (tag, VR); "XS" stands for US or SS."""
+    """The attributes that `read_header` and `read_json` look for: keyword -> (tag, VR); "XS" stands for US or SS.
+
+    For `read_json`, "px" stands for pixel data: of whichever is there, the keyword becomes the value of "PixelData".
+    """
 
     def __init__(self, tags: Mapping[str, tuple[int, str]]) -> None: ...
 
@@ -159,6 +162,14 @@ def read_header(source: str | Buffer, tags: HeaderTags) -> Header:
 
 def read_fragments(source: Buffer) -> tuple[bytes, list[tuple[int, int, bool]], int]:
     """Of encapsulated pixel data: Basic Offset Table, fragments, how they end; as in `Header`."""
+
+def read_json(source: Buffer, tags: HeaderTags) -> list[dict[str, Any]]:
+    """The attributes of each instance in DICOM JSON (PS3.18 Annex F), UTF-8; as in `Header`, but for these:
+
+    text VRs whose values are numbers are bytes all the same, number VRs whose values are texts are bytes, empty values
+    are left out, and binary values may be a str, the address where they are. ProtocolError: it is no such JSON.
+    DamagedError: a table cannot be read.
+    """
 
 class MultipartParser:
     """Splits a multipart/related body while it arrives; see csrc/multipart.h for what it accepts.

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from dicomfactory import case
 from volstream import syntaxes as ts
 from volstream.errors import ResourceError, SourceError, UsageError
-from volstream.headers.dicomjson import records_from_json
+from volstream.headers.dicomjson import parse_json, records_from_json
 from volstream.headers.part10 import read_records
 from volstream.samples import available_syntaxes, write_series
 from volstream.samples.instance import save
@@ -70,7 +70,7 @@ def test_metadata_tell_the_same_as_the_files(client: Any, tmp_path: Path, name: 
         return sorted(facts, key=lambda each: each[:2])
 
     files = [record for path in made.files.values() for record in read_records(path)]
-    by_json = records_from_json(instances, url)
+    by_json = records_from_json(parse_json(answer.body), url)
     assert described(by_json) == described(files)
     assert {record.transfer_syntax for record in by_json} == {record.transfer_syntax for record in files}
     assert by_json[0].series == next(record.series for record in files if record.uid == by_json[0].uid)

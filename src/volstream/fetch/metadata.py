@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from volstream.errors import HttpStatusError, ProtocolError, SourceError
 from volstream.fetch.answer import Answer, Limits
@@ -14,6 +14,7 @@ from volstream.fetch.http import Http, printable
 from volstream.fetch.meter import Meter
 from volstream.fetch.pool import all_of
 from volstream.headers.dicomjson import parse_json, records_from_json
+from volstream.headers.values import Attributes, text
 from volstream.records import FrameRecord
 
 LIMITS = Limits(256 << 20)
@@ -22,7 +23,7 @@ ACCEPTS = ("application/dicom+json", "application/json", "*/*")
 NO_SERIES = frozenset({400, 404, 405, 413, 500, 501})
 PARALLEL = 16
 
-GetJson: TypeAlias = Callable[[str], Awaitable[list[dict[str, Any]]]]
+GetJson: TypeAlias = Callable[[str], Awaitable[list[Attributes]]]
 
 
 async def read_series(http: Http, series: str, query: str, meter: Meter) -> list[FrameRecord]:
@@ -63,17 +64,14 @@ async def _instance_uids(get_json: GetJson, series: str, query: str) -> list[str
         uids |= new
 
 
-def _uid(item: dict[str, Any]) -> str:
-    try:
-        uid = item["00080018"]["Value"][0]
-    except (KeyError, IndexError, TypeError):
-        uid = None
-    if not isinstance(uid, str) or not re.fullmatch(r"[0-9.]{1,64}", uid):
+def _uid(item: Attributes) -> str:
+    uid = text(item, "SOPInstanceUID")
+    if not re.fullmatch(r"[0-9.]{1,64}", uid):
         raise ProtocolError("an instance without a valid SOP Instance UID")
     return uid
 
 
-async def _get_json(http: Http, meter: Meter, url: str) -> list[dict[str, Any]]:
+async def _get_json(http: Http, meter: Meter, url: str) -> list[Attributes]:
     for accept in ACCEPTS:
         try:
             return await http.get(url, partial(_read_json, meter), accept=accept, encoding="gzip", limits=LIMITS)
@@ -83,7 +81,7 @@ async def _get_json(http: Http, meter: Meter, url: str) -> list[dict[str, Any]]:
     raise AssertionError("unreachable: the last one returns or raises")
 
 
-async def _read_json(meter: Meter, answer: Answer) -> list[dict[str, Any]]:
+async def _read_json(meter: Meter, answer: Answer) -> list[Attributes]:
     if answer.media_type.name == "text/html":
         raise ProtocolError(f"the server sends a page instead of metadata: {printable(await answer.beginning(), 120)}")
     # JSON tells its own end, so a body without framing is taken.

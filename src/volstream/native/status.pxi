@@ -1,7 +1,7 @@
 # Status codes of every native call become exceptions here, and nowhere else.
 
 from volstream.errors import (
-    DamagedError, ResourceError, SourceError, UnsupportedError, UsageError, ValueRangeError,
+    DamagedError, ResourceError, SourceError, UnsupportedError, UsageError, ValueRangeError, VolstreamError,
 )
 
 cdef extern from "volstream.h":
