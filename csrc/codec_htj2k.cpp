@@ -87,8 +87,6 @@ bool decode_openjph(const J2kHeader &header, const Encoded &encoded, Sink &sink)
     messages = OpenjphMessages{};
     ojph::mem_infile file;
     ojph::codestream &stream = decoder.fresh();
-    if (encoded.frame.allow_truncated)
-        stream.enable_resilience();
     file.open(header.data, header.size);
     stream.read_headers(&file);
     if (messages.warned)
@@ -103,7 +101,7 @@ bool decode_openjph(const J2kHeader &header, const Encoded &encoded, Sink &sink)
     stream.create();
     pull_rows(stream, header, encoded, sink);
     stream.close();
-    if (messages.warned && !encoded.frame.allow_truncated)
+    if (messages.warned)
         fail(VS_CORRUPT, "OpenJPH: %s", messages.text);
     return true;
 }

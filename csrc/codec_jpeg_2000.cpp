@@ -53,10 +53,9 @@ OPJ_BOOL seek(OPJ_OFF_T to, void *user) {
 // have that), the index of tile-part lengths.
 bool is_harmless(const char *warning) { return std::strstr(warning, "TPsot==TNsot") || std::strstr(warning, "TLM"); }
 
-// The library's first complaint: its errors, and its warnings too, unless a cut stream is welcome.
+// The library's first complaint, be it an error or a warning.
 struct Complaint {
     char text[160] = {};
-    bool warnings_count = true;
 
     void take(const char *message) {
         if (text[0] != 0)
@@ -68,9 +67,8 @@ struct Complaint {
 
 void on_error(const char *message, void *user) { static_cast<Complaint *>(user)->take(message); }
 void on_warning(const char *message, void *user) {
-    auto *complaint = static_cast<Complaint *>(user);
-    if (complaint->warnings_count && !is_harmless(message))
-        complaint->take(message);
+    if (!is_harmless(message))
+        static_cast<Complaint *>(user)->take(message);
 }
 void on_info(const char *, void *) {}
 
@@ -106,12 +104,8 @@ Decompressor open_codec(const Encoded &encoded, Complaint &complaint) {
     parameters.cp_reduce = encoded.frame.reduce;
     if (!opj_setup_decoder(codec.get(), &parameters))
         fail(VS_CORRUPT, "OpenJPEG: %s", complaint.text);
-#if VS_OPJ_AT_LEAST(2, 5)
     // Strict is the default; asking for it would also switch off the correction of wrong tile-part counts, and the
     // parts beyond would be dropped without a word.
-    if (encoded.frame.allow_truncated)
-        opj_decoder_set_strict_mode(codec.get(), OPJ_FALSE);
-#endif
     return codec;
 }
 
@@ -145,7 +139,6 @@ void decode(const Encoded &encoded, Sink &sink) {
         reader = {ended, header.size + 2, 0};
     }
     Complaint complaint;
-    complaint.warnings_count = !encoded.frame.allow_truncated;
     const Stream stream = open_stream(reader);
     const Decompressor codec = open_codec(encoded, complaint);
     opj_image_t *raw = nullptr;

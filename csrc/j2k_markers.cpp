@@ -1,5 +1,6 @@
 #include "j2k_markers.h"
 
+#include "j2k_mend.h"
 #include "j2k_resolutions.h"
 #include "jpeg_markers.h"
 
@@ -74,9 +75,14 @@ bool read_size(const uint8_t *body, size_t length, J2kHeader &header) {
 bool read_coding(const uint8_t *body, size_t length, J2kHeader &header) {
     if (length < 10)
         return false;
+    header.may_have_sop = body[0] & 2;
+    header.has_eph = body[0] & 4;
     header.progression = body[1];
     header.layers = uint16_t(big16(body + 2));
     header.levels = body[5];
+    header.block_exponent_x = uint8_t((body[6] & 15) + 2);
+    header.block_exponent_y = uint8_t((body[7] & 15) + 2);
+    header.block_style = body[8];
     header.reversible = body[9] == 1;
     if (header.levels > 32) // decoders refuse such a stream, with words of their own
         return true;
@@ -96,6 +102,8 @@ bool read_j2k_header(const uint8_t *data, size_t size, J2kHeader &header) noexce
     header.data = data;
     header.size = size = trim_padding(data, size);
     header.ended = big16(data + size - 2) == EOC;
+    if (!header.ended && data[size - 1] == 0xFF) // half of one: neither a packet nor its header ends so, B.10.1
+        header.size = --size;
     bool coding = false;
     for (size_t at = 2; size - at >= 4;) {
         const unsigned marker = big16(data + at);
@@ -162,9 +170,11 @@ J2kHeader begin_j2k(const Encoded &encoded, Sink &sink) {
     if (encoded.frame.reduce > header.levels)
         fail(VS_UNSUPPORTED, "the codestream has %d decompositions, cannot drop %d", header.levels,
              encoded.frame.reduce);
-    if (!encoded.frame.allow_truncated && !is_complete(header))
+    if (is_complete(header))
+        return header;
+    if (!encoded.frame.allow_truncated)
         fail(VS_TRUNCATED, "the JPEG 2000 codestream ends before its last tile-part does (%zu bytes)", encoded.size);
-    return header;
+    return mend_j2k(header);
 }
 
 bool probe_j2k(const uint8_t *data, size_t size, vs_codestream &out) {

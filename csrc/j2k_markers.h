@@ -6,8 +6,10 @@
 namespace vs {
 
 enum J2kMarker : uint16_t { SOC = 0xFF4F, CAP = 0xFF50, SIZ = 0xFF51, COD = 0xFF52, COC = 0xFF53, TLM = 0xFF55,
-                            PLT = 0xFF58, POC = 0xFF5F, PPM = 0xFF60, PPT = 0xFF61, SOT = 0xFF90, SOD = 0xFF93,
-                            EOC = 0xFFD9 };
+                            PLM = 0xFF57, PLT = 0xFF58, POC = 0xFF5F, PPM = 0xFF60, PPT = 0xFF61, SOT = 0xFF90, SOP = 0xFF91, EPH = 0xFF92,
+                            SOD = 0xFF93, EOC = 0xFFD9 };
+
+enum J2kBlockStyle : uint8_t { BLOCK_BYPASS = 1, BLOCK_TERMINATES = 4, BLOCK_HT = 0x40, BLOCK_MIXED = 0x80 };
 
 enum J2kProgression : uint8_t { LRCP = 0, RLCP, RPCL, PCRL, CPRL };
 
@@ -27,7 +29,9 @@ struct J2kHeader {
     uint8_t levels = 0; // wavelet decompositions
     uint16_t layers = 0;
     uint8_t progression = 0;             // J2kProgression
-    uint8_t precinct_exponents[33] = {}; // of each resolution from the lowest: PPx | PPy << 4, A.6.1
+    uint8_t precinct_exponents[VS_RESOLUTIONS] = {}; // of each resolution from the lowest: PPx | PPy << 4, A.6.1
+    uint8_t block_exponent_x = 0, block_exponent_y = 0, block_style = 0; // of code-blocks; J2kBlockStyle
+    bool may_have_sop = false, has_eph = false;                          // markers around packet headers
     bool is_plain = true;         // no COC, POC or PPM: COD holds for all packets, and their headers lie within them
     uint32_t x0 = 0, y0 = 0;      // where the image begins on the reference grid
     bool ended = false;    // by an EOC marker

@@ -1,156 +1,13 @@
 #include "j2k_resolutions.h"
 
+#include "j2k_packets.h"
+#include "j2k_tile_parts.h"
+
 #include <algorithm>
-#include <vector>
 
 namespace vs {
 
 namespace {
-
-uint64_t ceil_shift(uint64_t value, unsigned shift) { return (value + (uint64_t(1) << shift) - 1) >> shift; }
-
-// How many packets make up a resolution, counted from the lowest: precincts by components by layers. B.6, B.9
-uint64_t packets_of(const J2kHeader &header, unsigned resolution) {
-    const unsigned drop = header.levels - resolution, exponents = header.precinct_exponents[resolution];
-    const uint64_t across = ceil_shift(ceil_shift(header.columns, drop), exponents & 15);
-    const uint64_t down = ceil_shift(ceil_shift(header.rows, drop), exponents >> 4);
-    constexpr uint64_t most = uint64_t(1) << 32; // far more than any stream has; nothing overflows below
-    return (across > most / down ? most : across * down) * header.components * header.layers;
-}
-
-// The lengths of the only tile's parts that the main header lists; empty if it does not, or wrongly.
-std::vector<uint32_t> read_tlm(const J2kHeader &header) {
-    std::vector<uint32_t> lengths;
-    unsigned markers = 0;
-    // Every segment up to the first SOT was walked before: its bounds hold.
-    for (size_t at = 2; at < header.first_tile; at += 2 + big16(header.data + at + 2)) {
-        if (big16(header.data + at) != TLM)
-            continue;
-        const uint8_t *entry = header.data + at + 4;
-        size_t left = big16(header.data + at + 2) - 2;
-        if (left < 2 || entry[0] != markers++)
-            return {};
-        const unsigned index_bytes = entry[1] >> 4 & 3, length_bytes = entry[1] & 0x40 ? 4 : 2;
-        const size_t step = index_bytes + length_bytes;
-        if (index_bytes == 3 || (left - 2) % step != 0)
-            return {};
-        for (entry += 2, left -= 2; left != 0; entry += step, left -= step) {
-            const uint32_t tile = index_bytes == 2   ? big16(entry)
-                                  : index_bytes == 1 ? entry[0]
-                                                     : uint32_t(lengths.size()); // the parts are whole tiles
-            const uint8_t *length = entry + index_bytes;
-            if (tile != 0)
-                return {};
-            lengths.push_back(length_bytes == 4 ? big32(length) : big16(length));
-        }
-    }
-    return lengths;
-}
-
-// One tile-part, as far as the data reach.
-struct TilePart {
-    uint64_t begin = 0;        // where its SOT marker is
-    uint64_t end = 0;          // 0 if nothing tells
-    uint64_t first_packet = 0; // behind its SOD marker; 0 if the data end before
-    unsigned announced = 0;    // TNsot: how many parts the tile has; 0 if this one does not tell
-    bool is_plain = true;      // nothing seen in its header changes packets' order, or takes their headers elsewhere
-};
-
-// Reads the tile-part at `begin`, where the data may have ended before; `listed` is its length by TLM, or 0. False if
-// it contradicts that, or itself.
-bool read_tile_part(const J2kHeader &header, uint64_t begin, uint32_t listed, TilePart &part) noexcept {
-    constexpr uint32_t shortest = 14; // SOT and SOD
-    const uint8_t *data = header.data;
-    const uint64_t size = header.size;
-    part.begin = begin;
-    if (listed != 0)
-        part.end = begin + listed;
-    if (begin > size || size - begin < 12)
-        return listed == 0 || listed >= shortest;
-    const uint32_t length = big32(data + begin + 6); // Psot, 0: up to EOC
-    if (big16(data + begin) != SOT || big16(data + begin + 2) != 10 || big16(data + begin + 4) != 0)
-        return false;
-    if ((length != 0 && length < shortest) || (listed != 0 && length != 0 && length != listed))
-        return false;
-    if (length != 0)
-        part.end = begin + length;
-    part.announced = data[begin + 11];
-    for (uint64_t at = begin + 12; size - at >= 2;) {
-        const unsigned marker = big16(data + at);
-        if (marker == SOD) {
-            part.first_packet = at + 2;
-            return part.end == 0 || part.first_packet <= part.end;
-        }
-        if (size - at < 4)
-            break;
-        const size_t segment = big16(data + at + 2);
-        if (marker < 0xFF00 || segment < 2)
-            return false;
-        if (segment > size - at - 2)
-            break;
-        if (marker == COD || marker == COC || marker == POC || marker == PPT)
-            part.is_plain = false;
-        at += 2 + segment;
-    }
-    return true;
-}
-
-// The packet lengths that a tile-part's header lists; empty if it lists none, or not all. A.7.3
-std::vector<uint64_t> read_plt(const J2kHeader &header, const TilePart &part) {
-    std::vector<uint64_t> lengths;
-    uint64_t sum = part.first_packet;
-    unsigned markers = 0;
-    for (uint64_t at = part.begin + 12; at + 2 < part.first_packet; at += 2 + big16(header.data + at + 2)) {
-        if (big16(header.data + at) != PLT)
-            continue;
-        const uint8_t *byte = header.data + at + 4, *const end = header.data + at + 2 + big16(header.data + at + 2);
-        if (byte == end || *byte++ != markers++)
-            return {};
-        while (byte != end) {
-            uint64_t length = *byte & 0x7F;
-            while (*byte & 0x80) {
-                if (++byte == end || length >> 32 != 0)
-                    return {};
-                length = length << 7 | (*byte & 0x7F);
-            }
-            ++byte;
-            lengths.push_back(length);
-            sum += length;
-        }
-    }
-    if (sum != part.end)
-        lengths.clear();
-    return lengths;
-}
-
-struct TileParts {
-    std::vector<TilePart> known; // those whose end is known, from the first on without a gap
-    size_t total = 0;            // of the codestream; 0 if nothing tells
-};
-
-// Nothing is known if the markers contradict each other.
-TileParts read_tile_parts(const J2kHeader &header) {
-    const std::vector<uint32_t> listed = read_tlm(header);
-    TileParts parts;
-    parts.total = listed.size();
-    for (uint64_t at = header.first_tile;;) {
-        const size_t index = parts.known.size();
-        if (parts.total != 0 && index == parts.total)
-            return parts;
-        TilePart part;
-        if (!read_tile_part(header, at, listed.empty() ? 0 : listed[index], part) || !part.is_plain)
-            return {};
-        if (part.announced != 0) {
-            if (part.announced <= index || (parts.total != 0 && parts.total != part.announced))
-                return {};
-            parts.total = part.announced;
-        }
-        if (part.end == 0)
-            return parts;
-        at = part.end;
-        parts.known.push_back(part);
-    }
-}
 
 // Where every tile-part is one resolution. Encoders divide there, or not at all, or at more places.
 void ends_by_tile_parts(const J2kHeader &header, const TileParts &parts, uint64_t *ends) {
@@ -183,6 +40,19 @@ void ends_by_packets(const J2kHeader &header, const TileParts &parts, uint64_t *
     }
 }
 
+// What the packets' own headers say goes before what is listed of them. If the two differ, the list is wrong, or means
+// something else.
+void merge(const J2kPackets &packets, uint64_t *ends) {
+    if (!packets.is_sound)
+        return;
+    bool agree = true;
+    for (unsigned i = 1; i < VS_RESOLUTIONS; ++i)
+        agree &= packets.ends[i] == 0 || ends[i] == 0 || packets.ends[i] == ends[i];
+    for (unsigned i = 1; i < VS_RESOLUTIONS; ++i)
+        if (packets.ends[i] != 0 || !agree)
+            ends[i] = packets.ends[i];
+}
+
 } // namespace
 
 bool is_resolution_major(const J2kHeader &header) noexcept {
@@ -203,16 +73,19 @@ uint32_t resolution_ends(const uint8_t *data, size_t size, uint64_t *ends) {
     const uint32_t count = header.levels + 1u;
     if (header.first_tile == 0 || !is_resolution_major(header))
         return count;
+    TilePart first;
+    if (!read_tile_part(header, header.first_tile, 0, first) || first.first_packet == 0)
+        return count; // COD, COC or POC could still follow in its header
     const TileParts parts = read_tile_parts(header);
-    // COD, COC or POC could still follow in the first header.
-    if (parts.known.empty() || parts.known[0].first_packet == 0)
-        return count;
     if (parts.total == count)
         ends_by_tile_parts(header, parts, ends);
     else
         ends_by_packets(header, parts, ends);
+    const J2kPackets packets = read_packets(header);
+    merge(packets, ends);
     const bool is_whole = parts.total != 0 && parts.total == parts.known.size();
-    ends[0] = is_whole ? parts.known.back().end + 2 : 0;
+    const uint64_t last = std::max(is_whole ? parts.known.back().end : 0, packets.is_sound ? packets.ends[0] : 0);
+    ends[0] = last != 0 ? last + 2 : 0;
     const auto boxes = uint64_t(header.data - data); // in front of the codestream in a JP2 file
     for (uint64_t *end = ends; end != ends + count; ++end)
         *end += *end != 0 ? boxes : 0;
