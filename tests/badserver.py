@@ -210,6 +210,8 @@ class BadServer:
                     cut_range(request, reply)
                     if "Content-Range" in reply.headers:
                         self._spoil(request, reply, ranged=True)
+                if reply.cut is not None:
+                    request.sent = request.sent[0], min(request.sent[1], request.sent[0] + reply.cut)
                 if not await _send(reply, writer):
                     break
         except (ConnectionError, asyncio.CancelledError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import re
 from collections.abc import Callable
 
@@ -118,6 +119,14 @@ def edit_parts(change: Callable[[list[Part]], list[Part]]) -> Fault:
     return fault
 
 
+def no_last_line_end(request: Request, reply: Reply) -> None:
+    """The body ends with its closing boundary."""
+    body, content_type = reply.payload(), reply.content_type()
+    assert content_type
+    reply.headers["Content-Type"] = content_type
+    reply.parts, reply.body = None, body.removesuffix(reply.newline)
+
+
 def gzipped(request: Request, reply: Reply) -> None:
     """Compressed, asked for or not."""
     body, content_type = reply.payload(), reply.content_type()
@@ -135,3 +144,68 @@ def orthanc_labels(media_type: str, syntax: str) -> Fault:
         part_headers(content_type=f"{media_type};transfer-syntax={syntax}")(request, reply)
 
     return fault
+
+
+# ------------------------------------------------------------------------------- ranges
+
+
+def other_range(change: Callable[[int, int | None], tuple[int, int | None]]) -> Fault:
+    """Serve other bytes than asked for, and say so: `change` gets and gives the first and the last."""
+
+    def fault(request: Request, reply: Reply) -> None:
+        if match := re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", "")):
+            first, last = change(int(match[1]), int(match[2]) if match[2] else None)
+            request.headers["range"] = f"bytes={first}-{'' if last is None else last}"
+
+    return fault
+
+
+def content_range(change: Callable[[int, int, int], str | None]) -> Fault:
+    """Another Content-Range than what is sent: `change` gets first, last and total. For ranged answers."""
+
+    def fault(request: Request, reply: Reply) -> None:
+        match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", reply.headers["Content-Range"])
+        text = change(int(match[1]), int(match[2]), int(match[3])) if match else None
+        del reply.headers["Content-Range"]
+        reply.headers |= {"Content-Range": text} if text is not None else {}
+
+    return fault
+
+
+def byteranges(request: Request, reply: Reply) -> None:
+    """One range, in the form that is meant for several; for ranged answers."""
+    kind, where = reply.headers.pop("Content-Type"), reply.headers.pop("Content-Range")
+    reply.parts, reply.body = [Part(kind, reply.body, [f"Content-Range: {where}"])], b""
+    reply.headers["Content-Type"] = "multipart/byteranges; boundary=a-boundary"
+
+
+def range_of_the_codestream(request: Request, reply: Reply) -> None:
+    """The range of the frame instead of the body, in an envelope of its own: what RFC 9110 does not mean."""
+    match = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
+    if match and reply.parts:
+        data = reply.parts[0].body
+        first, stop = int(match[1]), min(int(match[2] or len(data)) + 1, len(data))
+        reply.parts[0].body, reply.status = data[first:stop], 206
+        reply.headers["Content-Range"] = f"bytes {first}-{stop - 1}/{len(data)}"
+
+
+def each_time(name: str, value: Callable[[int], object]) -> Fault:
+    """A field of the reply that is another with each answer, counted from 0."""
+    count = itertools.count()
+
+    def fault(request: Request, reply: Reply) -> None:
+        setattr(reply, name, value(next(count)))
+
+    return fault
+
+
+def nth(number: int, fault: Fault) -> Fault:
+    """Only the answer `number` to each target, counted from 0."""
+    counts: dict[str, int] = {}
+
+    def counted(request: Request, reply: Reply) -> None:
+        count = counts[request.target] = counts.get(request.target, -1) + 1
+        if count == number:
+            fault(request, reply)
+
+    return counted

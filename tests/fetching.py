@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
@@ -136,3 +137,21 @@ def got(results: list[Fetched]) -> list[tuple[bytes, str]]:
         if isinstance(result, VolstreamError):
             raise result
     return [(joined(result.data), result.transfer_syntax) for result in results]  # type: ignore[union-attr, arg-type]
+
+
+def whole(came: list[list[Fetched]]) -> list[tuple[bytes, str]]:
+    return got([each[-1] for each in came])
+
+
+def sent(server: BadServer) -> dict[str, list[tuple[int, int]]]:
+    """The ranges of bytes that each frame's answers had."""
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for request in server.requests:
+        if "/frames/" in request.target:
+            ranges.setdefault(request.target, []).append(request.sent)
+    return ranges
+
+
+def is_gapless(ranges: list[tuple[int, int]]) -> bool:
+    """Whether they begin at the first byte, follow each other, and repeat nothing."""
+    return ranges[0][0] == 0 and all(a[1] == b[0] for a, b in itertools.pairwise(ranges))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import faults as bad
 from badserver import BadServer
-from fetching import fetch_in_pieces, frames_of, got, joined, make_files
-from volstream.fetch.source import Fetched, Partial
+from fetching import fetch, fetch_in_pieces, frames_of, got, is_gapless, joined, make_files, sent, whole
+from volstream.fetch.source import Partial
 from volstream.syntaxes import HTJ2K_RPCL
 
 
@@ -19,22 +20,8 @@ def files(tmp_path: Path) -> list[bytes]:
     return make_files(tmp_path / "htj2k", syntax=HTJ2K_RPCL)
 
 
-def whole(came: list[list[Fetched]]) -> list[tuple[bytes, str]]:
-    return got([each[-1] for each in came])
-
-
-def sent(server: BadServer) -> dict[str, list[tuple[int, int]]]:
-    """The ranges of bytes that each frame's answers had."""
-    ranges: dict[str, list[tuple[int, int]]] = {}
-    for request in server.requests:
-        if "/frames/" in request.target:
-            ranges.setdefault(request.target, []).append(request.sent)
-    return ranges
-
-
-def is_gapless(ranges: list[tuple[int, int]]) -> bool:
-    """Whether they begin at the first byte, follow each other, and repeat nothing."""
-    return ranges[0][0] == 0 and all(a[1] == b[0] for a, b in itertools.pairwise(ranges))
+def _with_headers(size: int) -> Callable[[BadServer], None]:
+    return lambda s: s.misbehave(bad.part_headers("X-Nothing: " + size * "x"))
 
 
 def test_the_beginning_then_the_rest_and_no_byte_twice(files: list[bytes]) -> None:
@@ -72,3 +59,182 @@ def test_more_and_more(files: list[bytes]) -> None:
         assert all(frame.startswith(piece) for piece in pieces)
         assert all(len(piece) >= size for piece, size in zip(pieces, (200, 500, 900, len(frame)), strict=True))
     assert all(len(ranges) == 4 and is_gapless(ranges) for ranges in sent(server).values())
+
+
+def test_uncompressed_frames_come_whole(tmp_path: Path) -> None:
+    """Their beginning is good for nothing, so the rest follows at once."""
+    files = make_files(tmp_path)
+    came, server = fetch_in_pieces(files)
+    assert whole(came) == frames_of(files)
+    assert [len(each) for each in came] == [1] * len(files)
+    assert all(is_gapless(ranges) for ranges in sent(server).values())
+
+
+def test_frames_of_one_instance(tmp_path: Path) -> None:
+    files = make_files(tmp_path, count=12, enhanced=True, syntax=HTJ2K_RPCL)
+    came, server = fetch_in_pieces(files)
+    assert whole(came) == frames_of(files)
+    assert len(sent(server)) == 12
+    assert all(len(ranges) == 2 and is_gapless(ranges) for ranges in sent(server).values())
+
+
+def test_less_than_the_codestreams_header_is_no_beginning(files: list[bytes]) -> None:
+    came, server = fetch_in_pieces(
+        files, lambda s: s.misbehave(bad.part_headers("X-Nothing: " + 420 * "x")), sizes=(1,)
+    )
+    assert whole(came) == frames_of(files)
+    assert all(len(ranges) == 2 and is_gapless(ranges) for ranges in sent(server).values())
+
+
+def test_a_frame_smaller_than_what_is_wanted_comes_whole(files: list[bytes]) -> None:
+    came, server = fetch_in_pieces(files, sizes=(1 << 20,))
+    assert whole(came) == frames_of(files)
+    assert [len(each) for each in came] == [1] * len(files)
+    assert server.count() == len(files)
+
+
+# ------------------------------------------------------------------------------- habits that cost nothing
+
+
+def _fewer(first: int, last: int | None) -> tuple[int, int]:
+    return first, min(first + 199, 1 << 30 if last is None else last)
+
+
+OLD, NOW, NEW = (f"Sat, 05 Apr 2025 12:00:0{second} GMT" for second in (0, 1, 1))
+
+HABITS: dict[str, Callable[[BadServer], None]] = {
+    "shorter than asked for": lambda s: s.misbehave(bad.other_range(_fewer)),
+    "longer than asked for": lambda s: s.misbehave(bad.other_range(lambda a, b: (a, b and b + 100))),
+    "everything as 206": lambda s: s.misbehave(bad.other_range(lambda a, b: (a, None))),
+    "chunked": lambda s: s.misbehave(bad.changed(framing="chunked", chunk=100)),
+    "byte by byte": lambda s: s.misbehave(bad.changed(chunk=1)),
+    "single part": lambda s: s.misbehave(bad.single("image/jphc")),
+    "single part, octets": lambda s: s.misbehave(bad.single()),
+    "part length stated": lambda s: s.misbehave(bad.part_length(0)),
+    "no line end behind the closing boundary": lambda s: s.misbehave(bad.no_last_line_end),
+    "epilogue": lambda s: s.misbehave(bad.changed(epilogue=b"Bye\r\n")),
+    "preamble": lambda s: s.misbehave(bad.changed(preamble=b"Hello\r\n")),
+    "bare line feeds": lambda s: s.misbehave(bad.changed(newline=b"\n")),
+    "boundary missing": lambda s: s.misbehave(bad.changed(boundary_field="")),
+    "boundary quoted": lambda s: s.misbehave(bad.changed(boundary_field='boundary="a-boundary"')),
+    "part headers missing": lambda s: s.misbehave(bad.part_headers()),
+    "a head of 2000 bytes": _with_headers(2000),
+    "a head of 6000 bytes": _with_headers(6000),
+    "no validator": lambda s: s.misbehave(bad.changed(etag="")),
+    "a weak ETag": lambda s: s.misbehave(bad.changed(etag='W/"1"')),
+    "a date": lambda s: s.misbehave(bad.changed(etag="", modified=OLD)),
+    "total unknown": lambda s: s.misbehave(bad.content_range(lambda a, b, t: f"bytes {a}-{b}/*"), ranged=True),
+    "total unknown at first": lambda s: s.misbehave(
+        bad.nth(0, bad.content_range(lambda a, b, t: f"bytes {a}-{b}/*")), ranged=True
+    ),
+    "no Content-Type with the rest": lambda s: s.misbehave(
+        bad.nth(1, lambda request, reply: reply.headers.pop("Content-Type")), ranged=True
+    ),
+    "unavailable now and then": lambda s: s.misbehave(bad.nth(1, bad.status(503, Retry_After="0"))),
+    "cut in transit": lambda s: s.misbehave(bad.nth(1, bad.changed(cut=300, drip=0.05)), ranged=True),
+    "the first cut in transit": lambda s: s.misbehave(bad.nth(0, bad.changed(cut=100, drip=0.05)), ranged=True),
+    "cut in transit, chunked": lambda s: s.misbehave(
+        bad.nth(1, bad.changed(cut=300, drip=0.05, framing="chunked")), ranged=True
+    ),
+    "cut in transit and nobody tells": lambda s: s.misbehave(
+        bad.nth(1, bad.changed(cut=300, drip=0.05, framing="close")), ranged=True
+    ),
+    "all there, but for the last chunk's end": lambda s: s.misbehave(
+        bad.changed(cut=1 << 20, drip=0.05, framing="chunked"), ranged=True
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_habit(habit: str, files: list[bytes]) -> None:
+    came, server = fetch_in_pieces(files, HABITS[habit])
+    assert whole(came) == got(fetch(files, HABITS[habit])[0])
+    for ranges in sent(server).values():
+        assert is_gapless([each for each in ranges if each != (0, 0)])
+    assert all("range" in request.headers for request in server.requests if "/frames/" in request.target)
+
+
+# ------------------------------------------------------------------------------- what cannot be put together
+
+
+def _with_range(fault: bad.Fault) -> bad.Fault:
+    return lambda request, reply: fault(request, reply) if "range" in request.headers else None
+
+
+def _claimed(change: Callable[[int, int, int], str | None]) -> Callable[[BadServer], None]:
+    return lambda s: s.misbehave(bad.content_range(change), ranged=True)
+
+
+LIES: dict[str, Callable[[BadServer], object]] = {
+    "ranges ignored": lambda s: s.misbehave(bad.changed(ranges=False)),
+    "only the first heeded": lambda s: s.misbehave(bad.nth(1, bad.changed(ranges=False))),
+    "no Content-Range": _claimed(lambda a, b, t: None),
+    "no range in Content-Range": _claimed(lambda a, b, t: f"bytes */{t}"),
+    "another unit": _claimed(lambda a, b, t: f"frames {a}-{b}/{t}"),
+    "backwards": _claimed(lambda a, b, t: f"bytes {b}-{a}/{t}"),
+    "beyond the end": _claimed(lambda a, b, t: f"bytes {a}-{b}/{b}"),
+    "fewer bytes than there are": _claimed(lambda a, b, t: f"bytes {a}-{b - 1}/{t}"),
+    "more bytes than there are": _claimed(lambda a, b, t: f"bytes {a}-{b + 1}/{t + 1}"),
+    "always from the first": _claimed(lambda a, b, t: f"bytes 0-{b - a}/{t}"),
+    "one byte off": _claimed(lambda a, b, t: f"bytes {a + 1}-{b + 1}/{t + 1}"),
+    "fewer bytes than there are, chunked": lambda s: (
+        s.misbehave(bad.changed(framing="chunked")),
+        _claimed(lambda a, b, t: f"bytes {a}-{b - 1}/{t}")(s),
+    ),
+    "more bytes than there are, chunked": lambda s: (
+        s.misbehave(bad.changed(framing="chunked")),
+        _claimed(lambda a, b, t: f"bytes {a}-{b + 1}/{t + 1}")(s),
+    ),
+    "no end of bytes": lambda s: s.misbehave(bad.changed(framing="close", endless=True), ranged=True),
+    "later than asked for": lambda s: s.misbehave(bad.other_range(lambda a, b: (a + 10, b))),
+    "always the same": lambda s: s.misbehave(bad.other_range(lambda a, b: (0, 99))),
+    "byte by byte": lambda s: s.misbehave(bad.other_range(lambda a, b: (a, a))),
+    "in the form of several ranges": lambda s: s.misbehave(bad.byteranges, ranged=True),
+    "of the codestream, in envelopes of their own": lambda s: s.misbehave(bad.range_of_the_codestream),
+    "compressed ranges": lambda s: s.misbehave(bad.gzipped, ranged=True),
+    "ranges of what is compressed": lambda s: s.misbehave(bad.gzipped),
+    "another boundary each time": lambda s: s.misbehave(bad.each_time("boundary", lambda n: b"boundary-%04d" % n)),
+    "another ETag each time": lambda s: s.misbehave(bad.each_time("etag", lambda n: f'"{n}"')),
+    "another ETag each time, If-Range ignored": lambda s: (
+        s.misbehave(bad.each_time("etag", lambda n: f'"{n}"')),
+        s.misbehave(lambda request, reply: request.headers.pop("if-range", None)),
+    ),
+    "another weak ETag each time": lambda s: s.misbehave(bad.each_time("etag", lambda n: f'W/"{n}"')),
+    "another date each time": lambda s: s.misbehave(
+        bad.both(bad.changed(etag=""), bad.each_time("modified", lambda n: f"Sat, 05 Apr 2025 12:00:{n:02} GMT"))
+    ),
+    "ETag only with the first": lambda s: s.misbehave(
+        bad.nth(1, lambda request, reply: reply.headers.pop("ETag")), ranged=True
+    ),
+    "another total": lambda s: s.misbehave(
+        bad.nth(1, bad.content_range(lambda a, b, t: f"bytes {a}-{b}/{t + 5}")), ranged=True
+    ),
+    "416": lambda s: s.misbehave(_with_range(bad.status(416))),
+    "416 to the rest": lambda s: s.misbehave(bad.nth(1, bad.status(416)), ranged=True),
+    "400": lambda s: s.misbehave(_with_range(bad.status(400))),
+    "500": lambda s: s.misbehave(_with_range(bad.status(500))),
+    "501": lambda s: s.misbehave(_with_range(bad.status(501))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_what_cannot_be_put_together_comes_whole_and_ranges_are_asked_for_no_more(lie: str, files: list[bytes]) -> None:
+    came, server = fetch_in_pieces(files, LIES[lie])
+    assert whole(came) == frames_of(files)
+    ranged = [request.target for request in server.requests if "range" in request.headers]
+    assert set(ranged) == {server.requests[1].target}, "asked of the first frame only"
+
+
+def test_bytes_that_are_not_where_they_are_said_to_be(files: list[bytes]) -> None:
+    """What is sent again must be the same as before, or nothing tells where the rest belongs."""
+    misplaced = bad.nth(1, bad.content_range(lambda a, b, t: f"bytes {a - 600}-{b - 600}/{t}"))
+    came, server = fetch_in_pieces(files[:1], lambda s: s.misbehave(misplaced, ranged=True), sizes=(300, 900, None))
+    assert whole(came) == frames_of(files[:1])
+    assert [len(each) for each in came] == [2]
+    assert server.count("/frames/") == 3
+
+
+def test_overlap_is_left_out(files: list[bytes]) -> None:
+    came, _ = fetch_in_pieces(files, lambda s: s.misbehave(bad.other_range(lambda a, b: (max(0, a - 50), b))))
+    assert whole(came) == frames_of(files)
+    assert [len(each) for each in came] == [2] * len(files)

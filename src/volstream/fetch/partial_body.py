@@ -8,17 +8,13 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 
-from volstream.errors import TruncatedError
+from volstream.errors import ProtocolError, TruncatedError
 from volstream.fetch.answer import Answer
 from volstream.fetch.mediatype import MediaType, boundary_of
 from volstream.fetch.only_part import MOST_HEADERS, Head, closing, head_of, tail_of
 
 UNKNOWN = MediaType("", {})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE)
-
-
-class UnusableError(Exception):
-    """Something came that cannot be put together with what is here, or with anything."""
 
 
 @dataclass(slots=True)
@@ -47,29 +43,38 @@ class PartialBody:
         return fields
 
     async def take(self, answer: Answer) -> None:
-        """Add what a 206 brings. If that breaks off, what came before is here nevertheless."""
+        """Add what a 206 brings; if that breaks off, what came before it did.
+
+        Raises ProtocolError if it does not follow what is here, is of something else, or is not what it says it is.
+        """
         start, stop, total = _content_range(answer)
         self._identify(answer, total)
         if start > self.size:
-            raise UnusableError(f"bytes from {start} on, {self.size} are here")
+            raise ProtocolError(f"bytes from {start} on, {self.size} are here")
         answer.check_size(total or 0)
-        skip, left = self.size - start, stop - start
+        if start < self.size:
+            self._join()
         try:
             async for chunk in answer.chunks():
-                left -= len(chunk)
-                if left < 0:
-                    raise UnusableError("more bytes than Content-Range says")
-                new = chunk[skip:]
-                skip = max(0, skip - len(chunk))
-                if new:
-                    self.chunks.append(new)
-                    self.size += len(new)
-                    answer.check_size(self.size)
+                self._add(start, chunk)
+                start += len(chunk)
+                if start > stop:
+                    raise ProtocolError("more bytes than Content-Range says")
+                answer.check_size(self.size)
         except (aiohttp.ClientError, OSError):
-            if left:
+            if start < stop:
                 raise
-        if left:
-            raise TruncatedError(f"{left} bytes less than Content-Range says")
+        if start < stop:
+            raise TruncatedError(f"{stop - start} bytes less than Content-Range says")
+
+    def _add(self, start: int, chunk: bytes) -> None:
+        """Add what of a chunk is new; `start` is its place in the body."""
+        known = min(self.size - start, len(chunk))
+        if known and chunk[:known] != self.chunks[0][start : start + known]:
+            raise ProtocolError("other bytes than before at the same place")
+        if known < len(chunk):
+            self.chunks.append(chunk[known:])
+            self.size += len(chunk) - known
 
     def _identify(self, answer: Answer, total: int | None) -> None:
         """Note what the answer is a part of, and that it is the same body each time."""
@@ -81,13 +86,13 @@ class PartialBody:
             return
         # A 206 always tells the ETag, but may leave out what the first answer has told (RFC 9110 section 15.3.7).
         if etag != self.etag:
-            raise UnusableError(f"ETag {etag[:80]!r} after {self.etag[:80]!r}")
+            raise ProtocolError(f"ETag {etag[:80]!r} after {self.etag[:80]!r}")
         if modified and self.modified and modified != self.modified:
-            raise UnusableError("another Last-Modified than before")
+            raise ProtocolError("another Last-Modified than before")
         if "Content-Type" in answer.headers and answer.media_type != self.kind:
-            raise UnusableError("another Content-Type than before")
+            raise ProtocolError("another Content-Type than before")
         if total is not None and self.total is not None and total != self.total:
-            raise UnusableError(f"{total} bytes in all after {self.total}")
+            raise ProtocolError(f"{total} bytes in all after {self.total}")
         self.total = self.total if total is None else total
 
     @property
@@ -134,15 +139,15 @@ class PartialBody:
 def _content_range(answer: Answer) -> tuple[int, int, int | None]:
     """Which bytes a 206 holds, the end exclusive, and of how many; RFC 9110 section 14.4."""
     if (coding := answer.headers.get("Content-Encoding", "identity")).strip().lower() not in ("identity", ""):
-        raise UnusableError(f"a range of something in Content-Encoding {coding[:40]!r}")
+        raise ProtocolError(f"a range of something in Content-Encoding {coding[:40]!r}")
     match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
     if match is None:
-        raise UnusableError("206 without a Content-Range that tells what came")
+        raise ProtocolError("206 without a Content-Range that tells what came")
     start, stop, total = int(match[1]), int(match[2]) + 1, None if match[3] == "*" else int(match[3])
     if stop <= start or (total is not None and stop > total):
-        raise UnusableError(f"a Content-Range that cannot be: {match[0]}")
+        raise ProtocolError(f"a Content-Range that cannot be: {match[0]}")
     if answer.size not in (None, stop - start):
-        raise UnusableError(f"{answer.size} bytes as {match[0]}")
+        raise ProtocolError(f"{answer.size} bytes as {match[0]}")
     return start, stop, total
 
 

@@ -13,7 +13,7 @@ from volstream.fetch.bodies import check_kind, frame_of, limits_of, read_frame
 from volstream.fetch.frames import FrameClient, url_of
 from volstream.fetch.http import Http
 from volstream.fetch.negotiation import NEGOTIABLE, Server, Way, syntax_of
-from volstream.fetch.partial_body import PartialBody, UnusableError
+from volstream.fetch.partial_body import PartialBody
 from volstream.fetch.source import Partial, Want
 from volstream.records import FrameRecord, Payload
 
@@ -45,24 +45,24 @@ class RangeClient:
             return await self._frames.ask(want.record, way, final)
         server = self._frames.server(want.record)
         try:
-            found = await self._assemble(want, way, server)
-        except UnusableError as reason:
-            log.info("no byte ranges from this server: %s", reason)
-            server.ranges = False
+            return await self._assemble(want, way, server)
+        except ProtocolError as error:
+            reason = error.message
         except HttpStatusError as error:
             if error.status not in RANGE_REFUSALS:
                 raise
-        else:
-            return found
+            reason = error.message
         whole = await self._frames.ask(want.record, way, final)
-        server.ranges = False  # only now: what refuses everything says nothing about ranges
+        # It was the ranges, then, and not the frame.
+        server.ranges = False
+        log.info("frames come whole from now on, since a range of bytes could not be used: %s", reason)
         return whole
 
     async def _assemble(self, want: Want, way: Way, server: Server) -> Payload | Partial:
         body: PartialBody = PartialBody() if want.held is None else want.held.resume.copy()
         for _ in range(MOST_REQUESTS):
             if body.is_complete():
-                return _whole(want.record, body)
+                return frame_of(want.record, body.kind, body.chunks)
             if want.size is not None and (found := _beginning(want.record, body, want.size)):
                 return found
             before, stop = body.size, self._stop(want.size, body, server)
@@ -70,8 +70,8 @@ class RangeClient:
             if whole is not None:
                 return whole
             if body.size == before:
-                raise UnusableError("nothing new in the answer")
-        raise UnusableError(f"not even {MOST_REQUESTS} answers bring what is wanted")
+                raise ProtocolError("nothing new in the answer")
+        raise ProtocolError(f"not even {MOST_REQUESTS} answers bring what is wanted")
 
     def _stop(self, size: int | None, body: PartialBody, server: Server) -> int | None:
         """Where in the body to stop for `size` bytes of the codestream; None: at its end."""
@@ -111,15 +111,6 @@ class RangeClient:
             limits=limits_of([record]),
             final=NEGOTIABLE,
         )
-
-
-def _whole(record: FrameRecord, body: PartialBody) -> Payload:
-    try:
-        return frame_of(record, body.kind, body.chunks)
-    except ProtocolError as error:
-        # Perhaps what was put together does not belong together. If the frame itself is bad, asking for it as a whole
-        # will tell.
-        raise UnusableError(f"the pieces are no frame: {error.message}") from error
 
 
 def _beginning(record: FrameRecord, body: PartialBody, size: int) -> Partial | None:
