@@ -52,7 +52,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         plan = await self.plan()
         stages = stages_for(self._source, plan, self._engine_options.stages)
-        metadata = plan.metadata | {"quality": SUB_RESOLUTION if stages[-1].reduce else FULL}
+        metadata = plan.metadata | {"quality": SUB_RESOLUTION if stages and stages[-1].reduce else FULL}
         self._segment = Segment.create(plan.shape, plan.dtype, metadata, slices=len(plan.slots), fill=plan.fill)
         self._pipeline = Pipeline(self._source, plan, self._segment, self._engine_options, stages)
         return Volume(self._segment, self, geometry=plan.geometry)

@@ -22,18 +22,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, SourceError, UnsupportedError, VolstreamError
 from ..fetch.cut import cut
+from ..fetch.link import BULK
 from ..fetch.source import Fetched, Partial, Want
 from ..plan.order import ranks
-from ..plan.stages import FULL_ONLY, Stage, chain, reduce_of
-from ..records import FileRange, FrameRecord, Payload
+from ..plan.stages import COVERAGE, FULL_ONLY, Stage, chain, reduce_of
+from ..records import FrameRecord, Payload
 from ..store.states import FAILED, FULL, SUB_RESOLUTION
 from .agenda import Agenda
 from .budget import ByteBudget, Lease
-from .decode import read_range
 from .options import EngineOptions
 from .placing import Job, Placer
 from .scheduler import scheduler
 from .sizes import PrefixSizes, is_scalable
+from .staging import stages_after
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Pipeline:
         plan: VolumePlan,
         segment: Segment,
         options: EngineOptions,
-        stages: Sequence[Stage] = FULL_ONLY,
+        stages: Sequence[Stage] | None = FULL_ONLY,
     ) -> None:
         self.errors: dict[int, VolstreamError] = {}
         self.budget = ByteBudget(options.in_flight)
@@ -68,10 +69,11 @@ class Pipeline:
         places = ranks(len(plan.slots), count, options.order)
         #: Frames that need no request, and those that do.
         self._here, self._there = Agenda(places), Agenda(places)
-        self._stages = stages
         self._count = count
-        self._chains = [chain(stages, index % count, count) for index in range(len(plan.slots))]
         self._sizes = PrefixSizes()
+        #: None: the first frame has to tell how fast the link is.
+        self._decided = stages is not None
+        self._take_stages(FULL_ONLY if stages is None else stages)
         #: What has been fetched of frames that are not whole yet: kept when a load is cancelled.
         self._held: dict[int, Partial] = {}
         self._lock = threading.Lock()
@@ -96,6 +98,8 @@ class Pipeline:
         connections: list[asyncio.Task[None]] = []
         try:
             there = self._begin()
+            if there and not self._decided:
+                await self._explore()
             connections = [asyncio.create_task(self._connection()) for _ in range(min(there, self._source.connections))]
             for connection in connections:
                 connection.add_done_callback(self._connection_ended)
@@ -138,12 +142,41 @@ class Pipeline:
         state, held = self._segment.state(index), self._held.get(index)
         for number in self._chains[index]:
             reduce = reduce_of(self._stages, number)
-            better = state not in (FULL, FAILED) and (state < SUB_RESOLUTION or not reduce)
-            if number > step and better:
-                return Want(index, record, held=held, reduce=reduce, step=number)
+            want = Want(index, record, held=held, reduce=reduce, step=number)
+            if reduce:
+                size = self._sizes.of(want)
+                is_better = state < SUB_RESOLUTION and not (held and size and len(held.data) >= size)
+            else:
+                is_better = state not in (FULL, FAILED)
+            if number > step and is_better:
+                return want
         return None
 
+    def _take_stages(self, stages: Sequence[Stage]) -> None:
+        self._stages = stages
+        self._chains = [chain(stages, index % self._count, self._count) for index in range(len(self._plan.slots))]
+
     # On the event loop: frames that need a request.
+
+    async def _explore(self) -> None:
+        """Fetch the first frame, or its beginning, alone, and decide by it how to go on."""
+        link = self._source.link
+        assert link is not None
+        (want,) = self._there.take()
+        if is_scalable(want.record.transfer_syntax):
+            want = replace(want, size=BULK, reduce=COVERAGE[0].reduce, step=-1)
+        before = link.received
+        async with self._lane:
+            await self._request([want], Lease(self.budget, 0))
+        held = self._held.get(want.index)
+        frame_bytes = link.received - before if held is None else held.total
+        wants = self._there.take(len(self._chains), any_instance=True)
+        connections = self._source.connections
+        self._take_stages(stages_after(link, frame_bytes, len(wants), connections, self._sizes.useful))
+        self._decided = True
+        for want in wants:
+            if (staged := self._next(want.index, want.record, -1)) is not None:
+                self._there.add(staged)
 
     async def _connection(self) -> None:
         while True:
@@ -193,14 +226,16 @@ class Pipeline:
         if isinstance(result, Partial):
             size = len(result.data)
             self._held[want.index] = result
+            if not self._decided:
+                self._sizes.learn(want.record.pixel, Payload(result.data, result.transfer_syntax))
             following = self._next(want.index, want.record, want.step)
             payload = Payload(result.data, result.transfer_syntax)
         else:
             size = max(_cost(want), want.record.pixel.frame_bytes)
             self._held.pop(want.index, None)
             following = None
-            if want.reduce and not is_scalable(result.transfer_syntax):
-                self._sizes.give_up()
+            if want.reduce or not self._decided:
+                self._sizes.learn(want.record.pixel, result)
             want, payload = replace(want, reduce=0, size=None), result
         await lease.hand_on(size)
         self._workers.submit(partial(self._work, want, payload, size))
@@ -219,10 +254,7 @@ class Pipeline:
 
     def _sized(self, want: Want) -> Want:
         """With the number of bytes that are known to do by now."""
-        size = self._sizes.of(want)
-        if size is not None and want.held is not None:
-            size = max(size, len(want.held.data) + 1)
-        return replace(want, size=size) if size is not None else want
+        return replace(want, size=self._sizes.of(want))
 
     # On the workers' threads.
 
@@ -247,12 +279,14 @@ class Pipeline:
 
     def _decode(self, want: Want, payload: Payload, *, may_ask_again: bool) -> None:
         is_last = want.step == self._chains[want.index][-1] or not want.reduce
-        if want.reduce and not self._is_useful(want, payload):
+        if want.reduce and not self._sizes.learn(want.record.pixel, payload):
             error: VolstreamError | None = UnsupportedError("the beginning of this frame is no smaller image of it")
         else:
+            if want.reduce:
+                want = replace(want, reduce=self._sizes.best(payload, want.reduce))
             error = self._placer.place(Job(want, payload, self._plan.slots[want.index].rescale))
         if error is None:
-            self._placed(want, payload)
+            self._placed(want)
             if is_last:
                 self._settle()
         elif isinstance(error, DamagedError) and may_ask_again and is_last:
@@ -266,16 +300,8 @@ class Pipeline:
         else:
             log.debug("slice %d has no preview: %s", want.index, error)
 
-    def _is_useful(self, want: Want, payload: Payload) -> bool:
-        data = payload.data
-        return self._sizes.is_useful(read_range(data) if isinstance(data, FileRange) else data, want.reduce)
-
-    def _placed(self, want: Want, payload: Payload) -> None:
-        """A slice has an image: learn from it, and give its neighbours one."""
-        if len(self._stages) == 1:
-            return
-        if not want.reduce and is_scalable(payload.transfer_syntax):
-            self._sizes.learn(want.record.pixel, payload)
+    def _placed(self, want: Want) -> None:
+        """A slice has an image: its neighbours may get one."""
         if want.step < len(self._stages) and (fill := self._stages[want.step].fill):
             self._placer.make_up(want.index, self._count, fill)
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from .. import _native
 from ..errors import VolstreamError
 from ..fetch.source import Want
 from ..records import FileRange, Payload, PixelFormat
 from .decode import codec_of, native_codecs, read_range
-from .prefix import prefix_sizes, useful
+from .prefix import finest, prefix_sizes
 
 SCALABLE = frozenset({"jpeg-2000", "htj2k"})
-#: What other frames of the series may need more than one that is known.
-MARGIN = 1.1
 #: Bytes before the first packet: the main header and the head of a tile.
 HEADER = 256
 
@@ -32,53 +29,42 @@ class PrefixSizes:
     """Of one series. For any thread."""
 
     def __init__(self) -> None:
+        #: False once a frame has shown that its beginning is no smaller image.
+        self.useful = True
         self._known: dict[int, int] = {}
-        self._learnt = False
-        self._useless = False
         self._lock = threading.Lock()
 
     def of(self, want: Want) -> int | None:
         """Bytes to ask for; None for the whole frame."""
         syntax = want.record.transfer_syntax
         # What some servers do not tell may be one of them.
-        if self._useless or not want.reduce or (syntax and not is_scalable(syntax)):
+        if not self.useful or not want.reduce or (syntax and not is_scalable(syntax)):
             return None
         if want.reduce in self._known:
             return self._known[want.reduce]
         # The stored bits of as many pixels: lossless codecs need about as many for the lowest resolutions.
-        return HEADER + (want.record.pixel.frame_bytes >> (2 * want.reduce)) * want.record.pixel.bits_stored // (
-            want.record.pixel.bits_allocated
-        )
+        pixel = want.record.pixel
+        return HEADER + (pixel.frame_bytes >> (2 * want.reduce)) * pixel.bits_stored // pixel.bits_allocated
 
-    def give_up(self) -> None:
-        """The beginnings of these frames are no images."""
-        self._useless = True
-
-    def is_useful(self, prefix: Any, reduce: int) -> bool:
-        """Whether this prefix is worth decoding. If not, no other is asked for."""
-        stream = _native.probe(prefix)
-        if stream is None or not useful(prefix) or stream["resolutions"] < reduce:
-            self.give_up()
+    def learn(self, pixel: PixelFormat, payload: Payload) -> bool:
+        """From a frame, or the beginning of one; whether it is of use."""
+        syntax = payload.transfer_syntax
+        sizes = prefix_sizes(pixel, syntax, _bytes_of(payload)) if is_scalable(syntax) else None
+        if sizes is None:
+            self.useful = False
             return False
-        ends = _native.resolution_ends(prefix)
-        if ends and not self._learnt:
-            with self._lock:
-                self._known |= {r: int(MARGIN * end) for r, end in enumerate(ends) if r and end}
+        with self._lock:
+            self._known |= {r: max(size, self._known.get(r, 0)) for r, size in sizes.items()}
         return True
 
-    def learn(self, pixel: PixelFormat, payload: Payload) -> None:
-        """From the first whole frame that comes."""
-        with self._lock:
-            if self._learnt or self._useless:
-                return
-            self._learnt = True
-        data: Any = payload.data
-        if isinstance(data, FileRange):
-            data = read_range(data)
-        elif isinstance(data, tuple):
-            data = b"".join(data)
-        sizes = prefix_sizes(pixel, payload.transfer_syntax, data)
-        if sizes is None:
-            self._useless = True
-        else:
-            self._known = {reduce: int(MARGIN * size) for reduce, size in sizes.items()}
+    def best(self, payload: Payload, reduce: int) -> int:
+        """The finest resolution of which everything is here; `reduce` if that is all, or not quite."""
+        found = finest(_bytes_of(payload))
+        return reduce if found is None else min(found, reduce)
+
+
+def _bytes_of(payload: Payload) -> Any:
+    data: Any = payload.data
+    if isinstance(data, FileRange):
+        return read_range(data)
+    return b"".join(data) if isinstance(data, tuple) else data

@@ -37,8 +37,8 @@ class Answer:
         self._response = response
         self._limits = limits
         self.clock = clock
-        #: When the request was sent, and how many bytes of the body have come over the wire since.
-        self.sent, self.received = sent, 0
+        #: When the request was sent, when the answer began, how many bytes of its body have come over the wire.
+        self.sent, self.began, self.received = sent, clock.now(), 0
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self.media_type = parse_media_type(response.headers.get("Content-Type", ""))

@@ -12,6 +12,7 @@ from volstream.errors import HttpStatusError, ProtocolError, SourceError, Trunca
 from volstream.fetch.address import origin, redacted
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.auth import Credentials
+from volstream.fetch.link import Link
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.retry import RETRIED_STATUSES, Clock, Retry, TransientError, parse_retry_after
 
@@ -30,6 +31,7 @@ class Http:
         self._clock = clock or Clock()
         self._credentials = Credentials(options, basic)
         self._retries: dict[str, Retry] = {}
+        self.link = Link()
         self._own: aiohttp.ClientSession | None = None
         self._bare: aiohttp.ClientSession | None = None
         self._timeout = aiohttp.ClientTimeout(
@@ -110,7 +112,10 @@ class Http:
             ) as response:
                 status = response.status
                 if status in (200, 206):
-                    return await read(Answer(response, limits, self._clock, sent))
+                    answer = Answer(response, limits, self._clock, sent)
+                    result = await read(answer)
+                    self.link.add(answer)
+                    return result
                 if status in (301, 302, 303, 307, 308) and "Location" in response.headers:
                     redirects += 1
                     url = _redirect(url, response.headers["Location"], redirects)

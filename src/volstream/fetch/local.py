@@ -22,7 +22,7 @@ class LocalSource:
     """Files, folders (searched recursively) and zip archives, as one source."""
 
     connections, host, at_once = 1, "", False
-    rate: float | None = None
+    link = None
 
     def __init__(self, paths: list[str], address: str, frames: dict[str, set[int]] | None = None) -> None:
         self.address = address

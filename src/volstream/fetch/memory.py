@@ -25,7 +25,7 @@ class MemorySource:
     """Datasets, or the bytes of files."""
 
     connections, host, at_once = 1, "", False
-    rate: float | None = None
+    link = None
 
     def __init__(self, items: list[Any]) -> None:
         self.address = f"{len(items)} images in memory"

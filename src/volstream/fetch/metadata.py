@@ -11,7 +11,6 @@ from typing import TypeAlias
 from volstream.errors import HttpStatusError, ProtocolError, SourceError
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.http import Http, printable
-from volstream.fetch.meter import Meter
 from volstream.fetch.pool import all_of
 from volstream.headers.dicomjson import parse_json, records_from_json
 from volstream.headers.values import Attributes, text
@@ -26,10 +25,10 @@ PARALLEL = 16
 GetJson: TypeAlias = Callable[[str], Awaitable[list[Attributes]]]
 
 
-async def read_series(http: Http, series: str, query: str, meter: Meter) -> list[FrameRecord]:
-    """The records of all images of a series; `meter` is told of every answer."""
+async def read_series(http: Http, series: str, query: str = "") -> list[FrameRecord]:
+    """The records of all images of a series."""
     suffix = f"?{query}" if query else ""
-    get_json = partial(_get_json, http, meter)
+    get_json = partial(_get_json, http)
     try:
         instances = await get_json(f"{series}/metadata{suffix}")
     except HttpStatusError as error:
@@ -71,22 +70,21 @@ def _uid(item: Attributes) -> str:
     return uid
 
 
-async def _get_json(http: Http, meter: Meter, url: str) -> list[Attributes]:
+async def _get_json(http: Http, url: str) -> list[Attributes]:
     for accept in ACCEPTS:
         try:
-            return await http.get(url, partial(_read_json, meter), accept=accept, encoding="gzip", limits=LIMITS)
+            return await http.get(url, _read_json, accept=accept, encoding="gzip", limits=LIMITS)
         except HttpStatusError as error:
             if error.status != 406 or accept == ACCEPTS[-1]:
                 raise
     raise AssertionError("unreachable: the last one returns or raises")
 
 
-async def _read_json(meter: Meter, answer: Answer) -> list[Attributes]:
+async def _read_json(answer: Answer) -> list[Attributes]:
     if answer.media_type.name == "text/html":
         raise ProtocolError(f"the server sends a page instead of metadata: {printable(await answer.beginning(), 120)}")
     # JSON tells its own end, so a body without framing is taken.
     body = bytearray()
     async for chunk in answer.chunks():
         body += chunk
-    meter.add(answer)
     return await asyncio.to_thread(parse_json, body) if body else []

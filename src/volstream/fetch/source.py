@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from volstream.errors import SourceError, UsageError, VolstreamError
+from volstream.fetch.link import Link
 from volstream.fetch.options import FetchOptions as FetchOptions
 from volstream.records import FrameRecord, Payload
 
@@ -68,8 +69,8 @@ class Source(Protocol):
     at_once: bool
 
     @property
-    def rate(self) -> float | None:
-        """Bytes a second over the wire, as the answers with the headers came; None where nothing is fetched."""
+    def link(self) -> Link | None:
+        """What was seen of the way to the host; None where nothing is fetched."""
 
     def batch_size(self, record: FrameRecord) -> int:
         """How many frames of the record's instance to ask for with one request."""

@@ -10,8 +10,8 @@ from volstream.errors import SourceError, UsageError, VolstreamError
 from volstream.fetch.address import origin, redacted, without_user
 from volstream.fetch.frames import FrameClient, url_of
 from volstream.fetch.http import Http
+from volstream.fetch.link import Link
 from volstream.fetch.metadata import read_series
-from volstream.fetch.meter import Meter
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.ranges import RangeClient
 from volstream.fetch.series import stream_series
@@ -41,7 +41,6 @@ class WadoSource:
         self._http = Http(options, basic=without_user(series[0])[1])
         self._client = FrameClient(self._http, self._query)
         self._ranges = RangeClient(self._http, self._client)
-        self._meter = Meter()
         self._count = 0
 
     @classmethod
@@ -70,7 +69,7 @@ class WadoSource:
     async def records(self) -> list[FrameRecord]:
         records: list[FrameRecord] = []
         for series in self._series:
-            found = await read_series(self._http, series, self._query, self._meter)
+            found = await read_series(self._http, series, self._query)
             if self._frames is not None:
                 found = [record for record in found if (series, record.uid, record.frame) in self._frames]
             records += found
@@ -86,8 +85,8 @@ class WadoSource:
         return records
 
     @property
-    def rate(self) -> float | None:
-        return self._meter.rate
+    def link(self) -> Link:
+        return self._http.link
 
     def batch_size(self, record: FrameRecord) -> int:
         return self._client.batch_size(record)

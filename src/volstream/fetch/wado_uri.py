@@ -13,7 +13,7 @@ from volstream.fetch.address import origin, redacted, without_user
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.frames import payloads_of
 from volstream.fetch.http import Http, printable
-from volstream.fetch.meter import Meter
+from volstream.fetch.link import Link
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.pool import all_of
 from volstream.fetch.source import Put, Want
@@ -55,7 +55,6 @@ class WadoUriSource:
         #: Which request brings an instance.
         self._urls: dict[str, str] = {}
         self._kept = 0
-        self._meter = Meter()
 
     async def records(self) -> list[FrameRecord]:
         self._urls.clear()
@@ -71,8 +70,8 @@ class WadoUriSource:
         return found
 
     @property
-    def rate(self) -> float | None:
-        return self._meter.rate
+    def link(self) -> Link:
+        return self._http.link
 
     def batch_size(self, record: FrameRecord) -> int:
         return record.frames
@@ -97,9 +96,7 @@ class WadoUriSource:
             if answer.media_type.name.startswith(("text/", "image/", "multipart/")):
                 text = printable(await answer.beginning(), 120) if answer.media_type.name.startswith("text/") else ""
                 raise ProtocolError(f"the server sends {answer.media_type.name} instead of a DICOM object: {text}")
-            body = await answer.body()
-            self._meter.add(answer)
-            return body
+            return await answer.body()
 
         body = await self._http.get(url, read, accept="application/dicom, */*;q=0.5", limits=Limits(OBJECT_BYTES))
         query = parse_qs(urlsplit(url).query)
