@@ -1,7 +1,4 @@
-"""Map a volume that volstream is loading in another process, without volstream. Layout: docs/segment.md.
-
-usage: python map_segment.py /volstream-0123456789abcdef0123456789abcdef
-"""
+"""Map a volume that another process loads, by its name and without volstream. Layout: docs/segment.md."""
 
 import json
 import mmap
@@ -9,19 +6,17 @@ import os
 import struct
 import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 
 
 def map_segment(name):
     """(voxels, states, ranges, metadata, live words) of a segment; the arrays are live and read-only."""
-    descriptor = os.open("/dev/shm" + name if name.startswith("/volstream-") else name, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        if os.fstat(descriptor).st_uid != os.geteuid():
+    with Path("/dev/shm" + name if name.startswith("/volstream-") else name).open("rb") as file:
+        if os.fstat(file.fileno()).st_uid != os.geteuid():
             raise ValueError("another user's segment")
-        memory = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-    finally:
-        os.close(descriptor)
+        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     header = struct.Struct("<8sII14QIIII").unpack_from(memory)
     magic, version, _, total, live, _, text, text_length, states, slices, ranges, _, voxels, voxels_length = header[:14]
     if magic != b"VOLSTRM\0" or version != 1 or total != len(memory):

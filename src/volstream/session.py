@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ class Session:
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         #: Starts that were asked for and have not reached the loop yet.
         self._starting = 0
@@ -69,6 +71,7 @@ class Session:
 
     def start(self) -> None:
         assert self._segment is not None
+        self._check_process()
         if self._closed:
             raise UsageError("the volume is closed")
         with self._lock:
@@ -77,11 +80,13 @@ class Session:
         self._call(self._start)
 
     def cancel(self) -> None:
+        self._check_process()
         if not self._closed:
             self._call(self._cancel)
 
     def prioritize(self, slices: Sequence[int]) -> None:
         assert self._pipeline is not None
+        self._check_process()
         self._pipeline.prioritize(slices)
 
     def join(self) -> None:
@@ -97,7 +102,7 @@ class Session:
 
     def close(self) -> None:
         """Stop loading, close the source, end the private loop. Called by `Volume.close`."""
-        if self._closed:
+        if self._closed or os.getpid() != self._pid:  # a forked process has none of it
             return
         if self._thread is None:
             self.check_may_block()
@@ -121,6 +126,10 @@ class Session:
     async def _joined(self) -> None:
         while self._task is not None and not self._task.done():
             await asyncio.wait([self._task])
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise UsageError("a forked process cannot control a load: its parent has the threads that do it")
 
     def _call(self, function: Any) -> None:
         assert self._loop is not None

@@ -211,3 +211,26 @@ def _no_process_of_session(session: int) -> None:
             return
         time.sleep(0.02)
     pytest.fail("a process is left")
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # that is what is tried
+def test_a_forked_child_reads_and_waits_but_does_not_load(series: Case) -> None:
+    with volstream.open(series.folder) as volume:
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                volume.wait(timeout=20)
+                refused = 0
+                for control in (volume.load, volume.cancel, lambda: volume.prioritize([0])):
+                    try:
+                        control()
+                    except UsageError:
+                        refused += 1
+                volume.close()
+                status = 0 if refused == 3 else 2
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        volume.wait(timeout=20)
+        np.testing.assert_array_equal(volume.array, series.array)
