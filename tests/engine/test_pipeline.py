@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from volstream.engine.options import EngineOptions
 from volstream.engine.pipeline import Pipeline
+from volstream.engine.placing import Job, Placer
 from volstream.errors import DamagedError, SourceError, UsageError
 from volstream.fetch.source import Put, Want
 from volstream.store.segment import Segment
@@ -182,3 +184,33 @@ def test_options_are_checked() -> None:
     for wrong in ({"in_flight": 0}, {"order": "random"}):
         with pytest.raises(UsageError):
             EngineOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_what_waited_for_a_worker_when_it_was_cancelled_is_not_fetched_again(segment: Make) -> None:
+    """With one worker that is held up, everything else has arrived and waits."""
+    plan = plan_of(6)
+    volume, source = segment(plan), FakeSource()
+    pipeline = Pipeline(source, plan, volume, EngineOptions(workers=1))
+    go_on, place = threading.Event(), Placer.place
+
+    def slow(self: Placer, job: Job) -> Any:
+        go_on.wait()
+        return place(self, job)
+
+    async def main() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Placer, "place", slow)
+            task = asyncio.create_task(pipeline.run())
+            while len(source.asked) < 6:  # noqa: ASYNC110 - each turn of the loop is one step of the load
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.sleep(0)
+            go_on.set()
+            await asyncio.wait([task])
+        assert np.count_nonzero(volume.states) < 6
+        await pipeline.run()
+
+    asyncio.run(main())
+    assert (volume.states == 8).all()
+    assert len(source.asked) == 6
+    np.testing.assert_array_equal(volume.array, [pixels(i) for i in range(6)])

@@ -74,8 +74,9 @@ class Pipeline:
         #: None: the first frame has to tell how fast the link is.
         self._decided = stages is not None
         self._take_stages(FULL_ONLY if stages is None else stages)
-        #: What has been fetched of frames that are not whole yet: kept when a load is cancelled.
+        #: Kept when a load is cancelled: the beginnings of frames that are not whole yet, and what waits for a worker.
         self._held: dict[int, Partial] = {}
+        self._arrived: dict[tuple[int, int], tuple[Want, Payload, int]] = {}
         self._lock = threading.Lock()
 
     def prioritize(self, slices: Iterable[int]) -> None:
@@ -127,14 +128,21 @@ class Pipeline:
             elif states[index] != FAILED and (want := self._next(index, slot.record, -1)) is not None:
                 wants.append(want)
         self._open = len(wants)
+        arrived = list(self._arrived.values())
         if not wants:
             self._finished.set_result(None)
+        for earlier, payload, size in arrived:
+            self.budget.force(size)
+            self._workers.submit(partial(self._work, earlier, payload, size))
+        settled = {earlier.index for earlier, _, _ in arrived if self._is_last(earlier)}
         for want in wants:
             self.errors.pop(want.index, None)
+            if want.index in settled:
+                continue
             (self._there if want.record.location is None else self._here).add(want)
             there += want.record.location is None
-        for _ in range(len(wants) - there):
-            self._workers.submit(self._work_here)
+            if want.record.location is not None:
+                self._workers.submit(self._work_here)
         return there
 
     def _next(self, index: int, record: FrameRecord, step: int) -> Want | None:
@@ -151,6 +159,10 @@ class Pipeline:
             if number > step and is_better:
                 return want
         return None
+
+    def _is_last(self, want: Want) -> bool:
+        """Whether the slice gets no better than this."""
+        return not want.reduce or want.step == self._chains[want.index][-1]
 
     def _take_stages(self, stages: Sequence[Stage]) -> None:
         self._stages = stages
@@ -237,6 +249,7 @@ class Pipeline:
             if want.reduce or not self._decided:
                 self._sizes.learn(want.record.pixel, result)
             want, payload = replace(want, reduce=0, size=None), result
+        self._arrived[want.index, want.step] = want, payload, size
         await lease.hand_on(size)
         self._workers.submit(partial(self._work, want, payload, size))
         if following is not None:
@@ -273,12 +286,13 @@ class Pipeline:
             self._decode(want, Payload(location, want.record.transfer_syntax), may_ask_again=False)
 
     def _work(self, want: Want, payload: Payload, leased: int) -> None:
+        self._arrived.pop((want.index, want.step), None)
         # Bytes that a network delivered may have been damaged on the way; a file will not change.
         self._decode(want, payload, may_ask_again=want.index not in self._asked_again)
         self.budget.release(leased)
 
     def _decode(self, want: Want, payload: Payload, *, may_ask_again: bool) -> None:
-        is_last = want.step == self._chains[want.index][-1] or not want.reduce
+        is_last = self._is_last(want)
         if want.reduce and not self._sizes.learn(want.record.pixel, payload):
             error: VolstreamError | None = UnsupportedError("the beginning of this frame is no smaller image of it")
         else:
