@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ipaddress
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -15,7 +16,8 @@ from volstream.server.frames import frame_size, read_frame, sent_syntax
 from volstream.server.index import Instance, Series
 from volstream.server.metadata import instance_metadata
 from volstream.server.multipart import Envelope, Part
-from volstream.server.negotiation import DICOM, MEDIA_TYPES, OCTETS, choose
+from volstream.server.negotiation import DICOM, MEDIA_TYPES, OCTETS, Choice, choose
+from volstream.server.ranges import reply
 
 log = logging.getLogger(__name__)
 
@@ -70,13 +72,18 @@ async def _frames(request: web.Request) -> web.StreamResponse:
     if choice is None:
         raise web.HTTPNotAcceptable(text=f"available: {' or '.join(offered)}; transfer-syntax={syntax}")
     content_type = f"{choice.media_type}; transfer-syntax={syntax}"
-    if not choice.multipart:
-        return web.Response(body=await _read(instance, numbers[0]), headers={"Content-Type": content_type})
     base = request.path.partition("/frames/")[0].removesuffix("/pixeldata")
     parts = [
         Part(content_type, f"{request.url.origin()}{base}/frames/{number + 1}", frame_size(instance.records[number]))
         for number in numbers
     ]
+    if len(numbers) == 1:
+        tag = _tag(instance, parts[0], choice)
+        body = await _read(instance, numbers[0])
+        if choice.multipart:
+            envelope = Envelope(choice.media_type, parts, boundary=tag)
+            content_type, body = envelope.content_type, envelope.around(body)
+        return reply(request, f'"{tag}"', content_type, body)
 
     async def bodies() -> AsyncIterator[bytes]:
         for number in numbers:
@@ -99,6 +106,13 @@ async def _instance(request: web.Request) -> web.StreamResponse:
 
     part = Part(content_type, str(request.url), instance.path.stat().st_size)
     return await _send(request, Envelope(DICOM, [part]), bodies())
+
+
+def _tag(instance: Instance, part: Part, choice: Choice) -> str:
+    """Names the bytes of a frame's answer: in this form, of this state of the file."""
+    state = instance.path.stat()
+    facts = choice, part, str(instance.path), state.st_ino, state.st_mtime_ns, state.st_size
+    return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
 
 
 async def _read(instance: Instance, number: int) -> bytes:

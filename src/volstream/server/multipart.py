@@ -20,10 +20,10 @@ class Part(NamedTuple):
 
 
 class Envelope:
-    """A boundary, and what stands between parts."""
+    """A boundary, and what stands between parts. `boundary` is for bodies that must be the same each time."""
 
-    def __init__(self, media_type: str, parts: Sequence[Part]) -> None:
-        self._boundary = secrets.token_hex(16)
+    def __init__(self, media_type: str, parts: Sequence[Part], boundary: str = "") -> None:
+        self._boundary = boundary or secrets.token_hex(16)
         self.content_type = f'multipart/related; type="{media_type}"; boundary={self._boundary}'
         self._heads = [self._head(part, first=index == 0) for index, part in enumerate(parts)]
         self._end = f"\r\n--{self._boundary}--\r\n".encode()
@@ -32,12 +32,20 @@ class Envelope:
     async def write(self, response: web.StreamResponse, body: bytes, more: AsyncIterator[bytes]) -> None:
         """Write all parts, the first of which is `body`. An error leaves the response without its end."""
         for head in self._heads:
-            # It will not happen with 128 random bits; if it did, clients would see pixels end too early.
-            if self._boundary.encode() in body:
-                raise ProtocolError("the boundary occurs in the payload")
+            self._check(body)
             await response.write(head + body)
             body = await anext(more, b"")
         await response.write_eof(self._end)
+
+    def around(self, body: bytes) -> bytes:
+        """All that is sent for the only part."""
+        self._check(body)
+        return self._heads[0] + body + self._end
+
+    def _check(self, body: bytes) -> None:
+        # It will not happen with 128 bits; if it did, clients would see pixels end too early.
+        if self._boundary.encode() in body:
+            raise ProtocolError("the boundary occurs in the payload")
 
     def _head(self, part: Part, *, first: bool) -> bytes:
         lines = (
