@@ -85,8 +85,8 @@ class Server:
     way: Way | None = None
     #: Whether it serves several frames of an instance in one request.
     batches: bool = True
-    #: Whether it serves pieces of a frame; None: not asked yet.
-    ranges: bool | None = None
+    #: Whether it serves ranges of bytes, as far as is known.
+    ranges: bool = True
     #: Bytes of a body that stand before the codestream, or more.
     head: int = 512
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -33,8 +33,8 @@ class RangeClient:
         self._frames = frames
 
     def serves(self, want: Want) -> bool:
-        """Whether the want is for this client: a piece of a frame, of a server that is not known to know none."""
-        return not (want.size is None and want.held is None) and self._frames.server(want.record).ranges is not False
+        """Whether to ask for a range of bytes: for a piece of a frame, of a server that is not known to ignore that."""
+        return (want.size is not None or want.held is not None) and self._frames.server(want.record).ranges
 
     async def get(self, want: Want) -> Payload | Partial:
         """What is wanted, or more of it: the whole frame if the server does not do otherwise. Raises as `Http.get`."""
@@ -96,7 +96,6 @@ class RangeClient:
             if answer.status == 206:
                 await check_kind(answer)
                 await body.take(answer)
-                server.ranges = True
                 return None
             payload = await read_frame(answer, record)
             if stop is None or answer.received > stop:
