@@ -43,6 +43,12 @@ def _measures(attributes: Attributes) -> tuple[tuple[float, float] | None, float
     return spacing, lenient(number, attributes, "SliceThickness"), lenient(number, attributes, "SpacingBetweenSlices")
 
 
+@shared("ImageOrientationPatient", "ImageOrientationVolume")
+def _orientation(attributes: Attributes) -> tuple[float, float, float, float, float, float] | None:
+    found = vector(attributes, "ImageOrientationPatient", 6) or vector(attributes, "ImageOrientationVolume", 6)
+    return cast("tuple[float, float, float, float, float, float] | None", found)
+
+
 def uid_of(attributes: Attributes) -> str:
     return text(attributes, "SOPInstanceUID") or text(attributes, "MediaStorageSOPInstanceUID")
 
@@ -70,7 +76,6 @@ def _build(
     for frame, own in enumerate(frame_attributes(attributes, count)):
         spacing, thickness, between = _measures(own)
         position = vector(own, "ImagePositionPatient", 3) or vector(own, "ImagePositionVolume", 3)
-        orientation = vector(own, "ImageOrientationPatient", 6) or vector(own, "ImageOrientationVolume", 6)
         records.append(
             FrameRecord(
                 uid=uid,
@@ -81,7 +86,7 @@ def _build(
                 series=series,
                 pixel=pixel,
                 position=cast("Vector3 | None", position),
-                orientation=cast("tuple[float, float, float, float, float, float] | None", orientation),
+                orientation=_orientation(own),
                 spacing=spacing,
                 slice_thickness=thickness,
                 spacing_between_slices=between,

@@ -27,6 +27,6 @@ def frame_attributes(attributes: Attributes, count: int) -> list[Attributes]:
         return from_groups(attributes, count)
     if "GridFrameOffsetVector" in attributes and count > 1:
         return from_offsets(attributes, count)
-    if "DetectorInformationSequence" in attributes or any(vector in attributes for vector in VECTORS):
+    if "DetectorInformationSequence" in attributes or not attributes.keys().isdisjoint(VECTORS):
         return from_vectors(attributes, count)
     return [attributes] * count

@@ -23,12 +23,8 @@ _TEXTS = {keyword for keyword in LABELS if TAGS[keyword][1] in ("CS", "SH", "LO"
 
 def labels(attributes: Attributes) -> tuple[tuple[str, str | float | int], ...]:
     """(keyword, value) of those that are there; several values are joined by backslashes."""
-    found = []
-    for keyword in LABELS:
-        value = attributes.get(keyword)
-        if value is not None and (label := _label(attributes, keyword)) is not None:
-            found.append((keyword, label))
-    return tuple(found)
+    found = [(keyword, _label(attributes, keyword)) for keyword in LABELS if keyword in attributes]
+    return tuple([(keyword, label) for keyword, label in found if label is not None])
 
 
 def _label(attributes: Attributes, keyword: str) -> str | float | int | None:

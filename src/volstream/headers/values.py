@@ -42,7 +42,7 @@ def shared(*keywords: str) -> Callable[[Callable[[Attributes], T]], Callable[[At
 def numbers(attributes: Attributes, keyword: str) -> tuple[float, ...] | None:
     """All values, finite; None where the attribute is absent or empty."""
     value = attributes.get(keyword)
-    if value is None or value in (b"", ()):
+    if value is None:
         return None
     try:
         found = _parse(value) if isinstance(value, bytes) else _plain(value)
@@ -108,12 +108,14 @@ def shown(value: Any) -> str:
     return ascii(value.decode("latin-1") if isinstance(value, bytes) else value)[:60]
 
 
-@lru_cache(maxsize=1024)
 def decode(raw: bytes, character_set: bytes) -> str:
     """Text in a Specific Character Set (PS3.3 C.12.1.1.2)."""
     raw = raw.strip(_PADDING)
-    if raw.isascii() and b"\x1b" not in raw:
-        return raw.decode()
+    return raw.decode() if raw.isascii() and b"\x1b" not in raw else _decode(raw, character_set)
+
+
+@lru_cache(maxsize=1024)
+def _decode(raw: bytes, character_set: bytes) -> str:
     names = _split(character_set)
     if len(names) == 1 and (encoding := _ENCODINGS.get(names[0])):
         return raw.decode(encoding, "replace")
@@ -125,8 +127,12 @@ def decode(raw: bytes, character_set: bytes) -> str:
         return raw.decode("ascii", "replace")
 
 
-@lru_cache(maxsize=4096)
 def _split(raw: bytes) -> tuple[str, ...]:
+    return _split_several(raw) if b"\\" in raw else (raw.strip(_PADDING).decode("ascii", "replace"),)
+
+
+@lru_cache(maxsize=4096)
+def _split_several(raw: bytes) -> tuple[str, ...]:
     return tuple(part.strip(_PADDING).decode("ascii", "replace") for part in raw.split(b"\\"))
 
 

@@ -130,6 +130,8 @@ def _pixel_spacing(records: Sequence[FrameRecord]) -> tuple[tuple[float, float],
 def _planes(positions: Float64Array, level: IntArray) -> Float64Array:
     """One position a plane. As with the axes, the median keeps equal values exact."""
     order = np.argsort(level, kind="stable")
+    if level[order[-1]] == len(level) - 1:  # one image a plane
+        return positions[order]
     groups = np.split(positions[order], np.flatnonzero(np.diff(level[order])) + 1)
     return np.array([group[0] if len(group) == 1 else np.median(group, axis=0) for group in groups])
 

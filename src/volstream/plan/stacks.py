@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from volstream.errors import DamagedError, GeometryError, SourceError, UnsupportedError, UsageError
@@ -160,16 +161,20 @@ def _check(record: FrameRecord) -> None:
 
     if not (1 <= record.pixel.rows <= 65535 and 1 <= record.pixel.columns <= 65535):
         raise refuse(f"Rows {record.pixel.rows}, Columns {record.pixel.columns}: not between 1 and 65535")
-    if record.spacing is not None and not all(math.isfinite(value) and value > 0 for value in record.spacing):
+    if record.spacing is not None and not all(0 < value < math.inf for value in record.spacing):
         raise refuse(f"Pixel Spacing {record.spacing}: not positive")
     if record.position is not None and not all(map(math.isfinite, record.position)):
         raise refuse(f"Image Position (Patient) {record.position}: not finite")
-    if record.orientation is not None:
-        row, column = record.orientation[:3], record.orientation[3:]
-        dot = sum(a * b for a, b in zip(row, column, strict=True))
-        off = (math.hypot(*row) - 1, math.hypot(*column) - 1, dot)
-        if not all(abs(value) <= ORTHONORMAL for value in off):
-            raise refuse(f"Image Orientation (Patient) {record.orientation}: not two orthogonal unit vectors")
+    if record.orientation is not None and not _is_orthonormal(record.orientation):
+        raise refuse(f"Image Orientation (Patient) {record.orientation}: not two orthogonal unit vectors")
+
+
+@lru_cache(maxsize=64)
+def _is_orthonormal(orientation: Sequence[float]) -> bool:
+    row, column = orientation[:3], orientation[3:]
+    dot = sum(a * b for a, b in zip(row, column, strict=True))
+    off = (math.hypot(*row) - 1, math.hypot(*column) - 1, dot)
+    return all(abs(value) <= ORTHONORMAL for value in off)
 
 
 def _matching(records: Sequence[FrameRecord], wanted: Mapping[str, Any]) -> list[FrameRecord]:
