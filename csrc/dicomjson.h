@@ -1,8 +1,8 @@
 /* dicomjson.h - reads the DICOM JSON model (PS3.18 Annex F): the metadata of one instance, or of many.
  *
- * The whole text is checked to be JSON. What comes back is a flat, pre-order list of nodes: each instance, in it the
- * wanted attributes, in these their values. What a value means is left to the caller. Every byte is looked at once;
- * depth is bounded; nothing throws or prints.
+ * The whole text is checked to be JSON. What comes back, some instances at a time, is a flat, pre-order list of nodes:
+ * each instance, in it the wanted attributes, in these their values. What a value means is left to the caller. Depth
+ * is bounded; nothing throws or prints.
  */
 #ifndef VOLSTREAM_DICOMJSON_H
 #define VOLSTREAM_DICOMJSON_H
@@ -24,6 +24,7 @@ typedef enum vs_json_kind {
     VS_JSON_LIST,         /* its elements follow */
     VS_JSON_DATA_SET,     /* an instance or a sequence item; its elements follow */
     VS_JSON_ELEMENT,      /* of a data set; what it has of vs_json_member follows, the last one counts */
+    VS_JSON_REPEATED,     /* an element of an instance, as the one of this name in the instance before */
     VS_JSON_NESTED,       /* a list or object where the model has none; left out */
     VS_JSON_TOO_DEEP,     /* a sequence item below VS_MAX_DEPTH others; left out */
     VS_JSON_OVERWRITTEN   /* an element that comes again in the same data set: pass over it */
@@ -50,9 +51,13 @@ typedef struct vs_json {
     char message[232]; /* why, if the status is not VS_OK */
 } vs_json;
 
-/* `wanted` ascends by tag; of an attribute whose VR is "px" only the presence is told. `*json` is set unless memory
- * is short, and is the caller's to free. VS_CORRUPT: not JSON, or neither an object nor a list of objects. */
-vs_status vs_read_json(const uint8_t *data, size_t size, const vs_wanted *wanted, size_t count, vs_json **json);
+/* `wanted` ascends by tag; of an attribute whose VR is "px" only the presence is told. `data` and `wanted` must outlive
+ * the reader. NULL if memory is short. */
+vs_json *vs_json_new(const uint8_t *data, size_t size, const vs_wanted *wanted, size_t count);
+
+/* The nodes of the next instances, until the call after; none at the end.
+ * VS_CORRUPT: not JSON, or neither an object nor a list of objects. The reader is of no use after an error. */
+vs_status vs_json_next(vs_json *json);
 
 void vs_json_free(vs_json *json);
 

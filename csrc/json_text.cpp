@@ -1,25 +1,32 @@
 #include "json_text.h"
 
-#include <array>
 #include <bitset>
-#include <cstring>
 
 namespace vs {
 
 namespace {
 
-// Bytes that end a run of plain text in a string: quote, backslash, control characters, what is not ASCII.
-constexpr std::array<bool, 256> special_bytes() {
-    std::array<bool, 256> table{};
-    for (int byte = 0; byte < 256; ++byte) table[byte] = byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\';
-    return table;
+// Whether a byte ends a run of plain text in a string: quote, backslash, control character, not ASCII.
+bool is_special(uint8_t byte) { return byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\'; }
+
+// Index of the first special byte of the eight at `p`; 8 if there is none.
+size_t first_special(const uint8_t *p) {
+    constexpr uint64_t ones = 0x0101010101010101;
+    uint64_t bytes = 0; // the first one lowest
+    for (int i = 0; i < 8; ++i) bytes |= uint64_t(p[i]) << 8 * i;
+    const uint64_t quote = bytes ^ ones * '"', backslash = bytes ^ ones * '\\';
+    // High bits: where a subtraction borrows, or where there was one. Only those above the lowest one may be wrong.
+    const uint64_t found = (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+                            ((bytes - ones * 0x20) & ~bytes) | bytes) & ones * 0x80;
+    if (!found) return 8;
+    return size_t(((found & -found) >> 7) * 0x0001020304050607 >> 56);
 }
-constexpr std::array<bool, 256> is_special = special_bytes();
 
 bool is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
 bool is_continuation(uint8_t byte) { return (byte & 0xC0) == 0x80; }
 bool is_high(uint32_t code) { return code >= 0xD800 && code <= 0xDBFF; }
 bool is_low(uint32_t code) { return code >= 0xDC00 && code <= 0xDFFF; }
+bool is_surrogate(const uint8_t *p) { return p[0] == 0xED && p[1] >= 0xA0; } // of a whole UTF-8 sequence
 
 // Length of the UTF-8 sequence that begins at `p`; 0 if it is none. Surrogates are taken.
 size_t sequence(const uint8_t *p, const uint8_t *end) {
@@ -33,19 +40,13 @@ size_t sequence(const uint8_t *p, const uint8_t *end) {
     return length;
 }
 
-int hex_digit(uint8_t byte) {
-    if (is_digit(byte)) return byte - '0';
-    byte |= 0x20;
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
 // Four hexadecimal digits; -1 if they are not.
 int32_t code_unit(const uint8_t *p, const uint8_t *end) {
     if (end - p < 4) return -1;
     int32_t code = 0;
     for (int i = 0; i < 4; ++i) {
-        const int digit = hex_digit(p[i]);
-        if (digit < 0) return -1;
+        const uint8_t digit = hex_digits[p[i]];
+        if (digit > 15) return -1;
         code = code << 4 | digit;
     }
     return code;
@@ -72,28 +73,31 @@ void JsonText::fail(const char *wanted, const uint8_t *where) const {
 
 JsonText::String JsonText::string() {
     expect('"', "a string");
-    String found{at_, 0, true};
-    for (;;) {
-        while (at_ != end_ && !is_special[*at_]) ++at_;
-        if (at_ == end_) fail("the end of a string", at_);
-        if (*at_ == '"') break;
-        if (*at_ == '\\') {
-            found.is_plain = false;
-            const uint8_t *escape = at_++;
-            if (at_ == end_ || !std::strchr("\"\\/bfnrtu", *at_) || !*at_) fail("an escape sequence", escape);
-            if (*at_++ == 'u') {
-                if (code_unit(at_, end_) < 0) fail("an escape sequence", escape);
-                at_ += 4;
-            }
-            continue;
-        }
-        const size_t length = sequence(at_, end_);
-        if (!length) fail(*at_ < 0x20 ? "no control character" : "UTF-8", at_);
-        if (*at_ == 0xED && at_[1] >= 0xA0) found.is_plain = false;
-        at_ += length;
+    const uint8_t *first = at_, *p = first;
+    bool is_plain = true;
+    for (;; p = special(p, is_plain)) {
+        for (size_t n = 8; n == 8 && end_ - p >= 8;) p += n = first_special(p);
+        while (p != end_ && !is_special(*p)) ++p;
+        if (p == end_) fail("the end of a string", p);
+        if (*p == '"') break;
     }
-    found.size = size_t(at_++ - found.data);
-    return found;
+    at_ = p + 1;
+    return {first, size_t(p - first), is_plain};
+}
+
+// Goes past an escape sequence, or a character that is not ASCII.
+const uint8_t *JsonText::special(const uint8_t *p, bool &is_plain) const {
+    if (*p == '\\') {
+        is_plain = false;
+        if (p + 1 == end_ || !p[1] || !std::strchr("\"\\/bfnrtu", p[1])) fail("an escape sequence", p);
+        if (p[1] != 'u') return p + 2;
+        if (code_unit(p + 2, end_) < 0) fail("an escape sequence", p);
+        return p + 6;
+    }
+    const size_t length = sequence(p, end_);
+    if (!length) fail(*p < 0x20 ? "no control character" : "UTF-8", p);
+    if (is_surrogate(p)) is_plain = false;
+    return p + length;
 }
 
 bool JsonText::digits() {
@@ -136,7 +140,7 @@ void JsonText::word(const char *word) {
 }
 
 void JsonText::finish() {
-    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+    pass_space();
     if (at_ != end_) fail("the end", at_);
 }
 
@@ -172,6 +176,8 @@ void JsonText::scalar(uint8_t first) {
 
 // Without recursion: depth costs a bit.
 void JsonText::skip() {
+    const uint8_t kind = peek();
+    if (kind != '{' && kind != '[') return scalar(kind);
     std::bitset<most_nesting> is_object;
     size_t depth = 0;
     do {
@@ -218,7 +224,7 @@ void append_text(const JsonText::String &string, std::string &out) {
                 }
             }
             append_utf8(is_high(code) || is_low(code) ? uint32_t('?') : code, out);
-        } else if (*p == 0xED && p[1] >= 0xA0) {
+        } else if (is_surrogate(p)) {
             out += '?';
             p += 3;
         } else {

@@ -4,8 +4,8 @@
  * starts threads, or allocates the output; every bound is checked before anything is written. Scratch memory and
  * codec objects are kept per thread and reused.
  *
- * The header scanner (part10.h), the multipart splitter (multipart.h) and the shared-segment primitives
- * (segment.h) have interfaces of their own.
+ * The header scanner (part10.h), the reader of DICOM JSON (dicomjson.h), the multipart splitter (multipart.h) and the
+ * shared-segment primitives (segment.h) have interfaces of their own.
  */
 #ifndef VOLSTREAM_H
 #define VOLSTREAM_H

@@ -99,6 +99,40 @@ def test_it_reads_what_plain_python_reads(text: str, before: str, after: str) ->
     agrees((before + text + after).encode("utf-8", "surrogatepass"))
 
 
+@st.composite
+def series(draw: st.DrawFn) -> str:
+    """Instances that share most of their text, as those of a series do."""
+    values = objects(members, scalars | lists(scalars) | lists(data_sets(2)), 2) | scalars | anything
+    pool = draw(st.lists(st.tuples(names, values).map(":".join), min_size=1, max_size=5))
+    pool += ['"x":1', '"x":12', '"00280010":{"Value":[1]}', '"00280010":{"Value":[1]} ', '"00280010": 1']
+    instances = draw(st.lists(st.lists(st.sampled_from(pool), max_size=6), max_size=6))
+    return "[" + ",".join("{" + ",".join(instance) + "}" for instance in instances) + "]"
+
+
+@given(series())
+@example('[{"x":1},{"x":12},{"x":1}]')
+@example('[{"00280010":{"Value":[1]}},{"00280010":{"Value":[1]}},{},{"00280010":{"Value":[1]}}]')
+@example('[{"00280010":{"Value":[1]},"00280010":{"Value":[2]}},{"00280010":{"Value":[1]}},{"00280010":{"Value":[1]}}]')
+@example('[{"00280010":{"Value":[2]}},{"00280010":{"Value":[2]},"00280010":1},{"00280010":{"Value":[2]}}]')
+def test_what_instances_share_is_read_once_but_told_for_each(text: str) -> None:
+    agrees(text.encode("utf-8", "surrogatepass"))
+
+
+def test_many_instances_are_read_in_several_goes() -> None:
+    """Each go leaves off behind some thousands of values, and the next knows the instance before all the same."""
+    instances = [
+        {"00280010": {"Value": [n // 1000]}, "00280011": {"Value": [4]}, "0008103E": {"Value": ["é" * (n % 3)]}}
+        | {"00200032": {"Value": [0.1, n, -n / 7]}}
+        for n in range(5000)
+    ]
+    agrees(json.dumps(instances).encode())
+    long = [
+        {"00200032": {"Value": [0.5] * 40000}, "00280010": {"Value": [4]}},
+        {"00200032": {"Value": [0.5] * 50000}, "00280010": {"Value": [5]}},
+    ]
+    agrees(json.dumps(long).encode())
+
+
 @given(responses, st.sampled_from(["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"]))
 def test_other_encodings_are_recognized(text: str, encoding: str) -> None:
     agrees(text.encode(encoding, "surrogatepass"))
@@ -140,8 +174,8 @@ def test_numbers_are_python_s(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["01", "-", "-a", "+1", ".5", "1.", "1.e5", "1e", "1e+", "--1", "0x1", "1_0", "NAN", "nan", "inf", "-NaN", "Inf",
-     "tru", "nul", "True", "'x'", '"', '"\\"', '"\\x"', '"\\u12"', '"\\u12G4"', '"\t"', '"\0"', "[", "{", "[,]", "[1,]", "{,}",
-     '{"a"}', '{"a":}', '{"a":1,}', "{1:2}", "[1 2]", "[1}", '{"a":1]', "1,", "/**/1", ""],
+     "tru", "nul", "True", "'x'", '"', '"\\"', '"\\x"', '"\\u12"', '"\\u12G4"', '"\t"', '"\0"', "[", "{", "[,]", "[1,]",
+     "{,}", '{"a"}', '{"a":}', '{"a":1,}', "{1:2}", "[1 2]", "[1}", '{"a":1]', "1,", "/**/1", ""],
 )  # fmt: skip
 @pytest.mark.parametrize(
     "where", ['{{"00280010": {{"Value": {}}}}}', '{{"x": {}}}', '[{{"00280010": {}}}]', "[{{}}, {}]"]

@@ -19,6 +19,7 @@ cdef extern from "dicomjson.h" nogil:
         VS_JSON_LIST
         VS_JSON_DATA_SET
         VS_JSON_ELEMENT
+        VS_JSON_REPEATED
         VS_JSON_NESTED
         VS_JSON_TOO_DEEP
         VS_JSON_OVERWRITTEN
@@ -40,7 +41,8 @@ cdef extern from "dicomjson.h" nogil:
         const char *texts
         char message[232]
     const int VS_MAX_DEPTH
-    vs_status vs_read_json(const uint8_t *, size_t, const vs_wanted *, size_t, vs_json **)
+    vs_json *vs_json_new(const uint8_t *, size_t, const vs_wanted *, size_t)
+    vs_status vs_json_next(vs_json *)
     void vs_json_free(vs_json *)
 
 
@@ -98,7 +100,7 @@ cdef object _json_values(const vs_json *raw, HeaderTags tags, const vs_json_node
                 raise ProtocolError(f"sequences are nested deeper than {VS_MAX_DEPTH}")
             if node.kind == VS_JSON_DATA_SET:
                 item = {}
-                _json_attributes(raw, tags, node, True, item)
+                _json_attributes(raw, tags, node, None, item)
                 values.append(item)
             node = raw.nodes + node.next
         return values
@@ -178,69 +180,78 @@ cdef _JsonElement _json_element(const vs_json *raw, const vs_json_node *node):
     return element
 
 
+cdef object _json_attribute(const vs_json *raw, HeaderTags tags, const vs_json_node *node):
+    """The value; None if there is none."""
+    cdef const char *vr = tags.table[node.name].vr
+    cdef _JsonElement element = _json_element(raw, node)
+    if vr[0] == c'O':
+        return _json_binary(raw, &element, tags.keywords[node.name])
+    if element.value is not NULL:
+        return _json_values(raw, tags, element.value, vr)
+    return [] if vr[0] == c'S' and vr[1] == c'Q' else None
+
+
 cdef int _json_attributes(
-    const vs_json *raw, HeaderTags tags, const vs_json_node *data_set, bint is_item, dict out
+    const vs_json *raw, HeaderTags tags, const vs_json_node *data_set, list before, dict out
 ) except -1:
+    """Of an instance, `before` are the values of the one before; of a sequence item, it is None."""
     cdef const vs_json_node *node = data_set + 1
     cdef const vs_json_node *end = raw.nodes + data_set.next
-    cdef const char *vr
-    cdef _JsonElement element
     while node != end:
-        if node.kind == VS_JSON_ELEMENT:
+        if node.kind != VS_JSON_OVERWRITTEN:
             keyword = tags.keywords[node.name]
-            vr = tags.table[node.name].vr
-            element = _json_element(raw, node)
-            value = None
-            if vr[0] == c'p':
-                if not is_item:
+            if tags.table[node.name].vr[0] == c'p':
+                if before is not None:
                     out["PixelData"] = keyword
-            elif vr[0] == c'O':
-                value = _json_binary(raw, &element, keyword)
-            elif element.value is not NULL:
-                value = _json_values(raw, tags, element.value, vr)
-            elif vr[0] == c'S' and vr[1] == c'Q':
-                value = []
-            if value is not None:
-                out[keyword] = value
+            else:
+                if node.kind == VS_JSON_REPEATED:
+                    value = before[node.name]
+                else:
+                    value = _json_attribute(raw, tags, node)
+                    if before is not None:
+                        before[node.name] = value
+                if value is not None:
+                    out[keyword] = value
         node = raw.nodes + node.next
     out["SpecificCharacterSet"] = b"ISO_IR 192"  # JSON is UTF-8, whatever the instance was
     return 0
 
 
-cdef list _json_instances(const vs_json *raw, HeaderTags tags):
+cdef int _json_instances(const vs_json *raw, HeaderTags tags, list before, list out) except -1:
     cdef const vs_json_node *node = raw.nodes
     cdef const vs_json_node *end = raw.nodes + raw.count
     cdef dict instance
-    cdef list out = []
     while node != end:
         instance = {}
-        out.append(instance)
         try:
-            _json_attributes(raw, tags, node, False, instance)
+            _json_attributes(raw, tags, node, before, instance)
         except VolstreamError as error:
             uid = instance.get("SOPInstanceUID")
             raise error.located(uid=uid.decode() if isinstance(uid, bytes) else None)
+        out.append(instance)
         node = raw.nodes + node.next
-    return out
+    return 0
 
 
 def read_json(source, HeaderTags tags not None):
-    cdef vs_json *raw = NULL
-    cdef vs_status status
     cdef const uint8_t[::1] view = source
-    cdef const uint8_t *data = NULL
     cdef size_t size = view.shape[0]
-    if size:
-        data = &view[0]
-    with nogil:
-        status = vs_read_json(data, size, tags.table, tags.count, &raw)
+    cdef vs_json *raw = vs_json_new(&view[0] if size else NULL, size, tags.table, tags.count)
+    cdef vs_status status
+    cdef list before = [None] * tags.count
+    cdef list out = []
+    if raw is NULL:
+        raise MemoryError
     try:
-        if raw is NULL:
-            raise MemoryError
-        if status == VS_CORRUPT:
-            raise ProtocolError("the metadata are " + (<bytes> raw.message).decode("ascii", "replace"))
-        if status != VS_OK:
-            raise _error(status, raw.message)
-        return _json_instances(raw, tags)
+        while True:
+            with nogil:
+                status = vs_json_next(raw)
+            if status == VS_CORRUPT:
+                raise ProtocolError("the metadata are " + (<bytes> raw.message).decode("ascii", "replace"))
+            if status != VS_OK:
+                raise _error(status, raw.message)
+            if raw.count == 0:
+                return out
+            _json_instances(raw, tags, before, out)
     finally:
         vs_json_free(raw)
