@@ -21,7 +21,9 @@ from static_dicomweb import nginx
 from volstream import _native
 from volstream.engine.decode import codec_of, spec_fields
 from volstream.engine.workers import default_workers
+from volstream.headers.dicomjson import parse_json, records_from_json
 from volstream.headers.part10 import read_records
+from volstream.plan import build_plan
 from volstream.samples import Truth, available_syntaxes
 from volstream.syntaxes import EXPLICIT, HTJ2K_RPCL, SYNTAXES
 
@@ -114,6 +116,27 @@ def header_reading(series: Series, rounds: int) -> Figure:
     return Figure("header reading, microseconds a file", value, "<= 50", value <= 50, {"seconds": times["headers"]})
 
 
+def json_metadata(series: Series, rounds: int) -> Figure:
+    """Milliseconds from the DICOM JSON of 2000 instances to the plan of their volume."""
+    import pydicom
+
+    dataset = pydicom.dcmread(series(EXPLICIT).files[0], stop_before_pixels=True)
+    common, instances = dataset.to_json_dict(), []
+    for n in range(2000):
+        own = {
+            "00080018": {"vr": "UI", "Value": [f"{dataset.SeriesInstanceUID[:50]}.{n}"]},
+            "00080032": {"vr": "TM", "Value": [f"1030{n / 50:09.6f}"]},
+            "00200013": {"vr": "IS", "Value": [n + 1]},
+            "00200032": {"vr": "DS", "Value": [-187.5, -187.5, 0.625 * n]},
+        }
+        instances.append(common | own)
+    text = json.dumps(instances, separators=(",", ":")).encode()
+    url = f"http://localhost/studies/1/series/{dataset.SeriesInstanceUID}"
+    times = interleaved({"plan": lambda: build_plan(records_from_json(parse_json(text), url))}, rounds)
+    value = summary(times["plan"])["median"] * 1e3
+    return Figure("DICOM JSON of 2000 instances to plan, milliseconds", value, "<= 150", value <= 150, times)
+
+
 def thread_scaling(series: Series, rounds: int) -> list[Figure]:
     """Two threads against one, decoding from memory, for every native codec that can be written here."""
     figures, seen = [], set()
@@ -178,6 +201,7 @@ FIGURES = {
     "raw-http": uncompressed_over_http,
     "raw-folder": uncompressed_folder,
     "headers": header_reading,
+    "json": json_metadata,
     "threads": thread_scaling,
     "memory": peak_memory,
     "import": import_time,
