@@ -29,9 +29,9 @@ def useful(codestream_prefix: Buffer) -> bool:
 def prefix_sizes(pixel: PixelFormat, transfer_syntax: str, codestream: Buffer) -> dict[int, int] | None:
     """How many of a codestream's first bytes a decode with `reduce` 1, 2, ... needs: bytes by `reduce`, descending.
 
-    Exact, for this frame; the next one of its series needs about as many. Given a whole codestream, every `reduce` from 1
-    to the smaller of `MOST_REDUCED` and its decompositions is there; given a prefix, those that it tells of. None if no
-    prefix is useful, or the native core would not decode it as that frame.
+    Exact, for this frame; the next one of its series needs about as many. Given a whole codestream, there is every
+    `reduce` from 1 to its number of decompositions, or `MOST_REDUCED`; given a prefix, those that it tells of. None if
+    no prefix is useful, or the native core would not decode it as that frame.
     """
     stream = _native.probe(codestream)
     if stream is None or not useful(codestream) or codec_of(transfer_syntax) not in native_codecs():
