@@ -135,8 +135,6 @@ bool read_j2k_header(const uint8_t *data, size_t size, J2kHeader &header) noexce
 }
 
 bool is_complete(const J2kHeader &header) noexcept {
-    if (header.first_tile == 0)
-        return false;
     const uint8_t *data = header.data;
     const size_t size = header.size;
     size_t at = header.first_tile;

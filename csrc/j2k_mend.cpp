@@ -59,8 +59,6 @@ void write_empty_packet(const J2kHeader &header, uint64_t index, Writer &out) {
 } // namespace
 
 J2kHeader mend_j2k(const J2kHeader &header) {
-    if (header.first_tile == 0)
-        fail(VS_TRUNCATED, "the JPEG 2000 codestream ends within its header (%zu bytes)", header.size);
     if (!is_resolution_major(header))
         fail(VS_UNSUPPORTED, "a cut JPEG 2000 codestream whose order is not by resolution");
     const J2kPackets packets = read_packets(header);
@@ -68,8 +66,10 @@ J2kHeader mend_j2k(const J2kHeader &header) {
     for (unsigned i = 0; i <= header.levels; ++i)
         total += packets_of(header, i);
     constexpr uint64_t most_packets = 1 << 20, most_bytes = 0x7FFFFFFF;
-    if (!packets.is_sound || total > most_packets || header.size > most_bytes)
-        fail(VS_UNSUPPORTED, "a cut JPEG 2000 codestream whose packets cannot be told apart");
+    if (!packets.is_sound)
+        fail(VS_CORRUPT, "the packets of the cut JPEG 2000 codestream contradict each other");
+    if (total > most_packets || header.size > most_bytes)
+        fail(VS_UNSUPPORTED, "a cut JPEG 2000 codestream of %llu packets", static_cast<unsigned long long>(total));
     if (packets.whole == 0)
         fail(VS_TRUNCATED, "the JPEG 2000 codestream ends within its first packet (%zu bytes)", header.size);
 

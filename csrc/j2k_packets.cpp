@@ -119,7 +119,7 @@ struct Block {
     uint32_t passes = 0; // in the layers so far
     unsigned length_bits = 3;
 
-    // How many of the passes to come share a codeword segment, and so a length. D.4, table D.9
+    // How many of the passes to come share a codeword segment, and so a length. B.10.7, D.6
     uint32_t segment(uint8_t style, uint32_t coming) const {
         if (style & BLOCK_HT) // sets before the last are empty, their passes belong to its cleanup
             return passes == 0 ? (coming - 1) / 3 * 3 + 1 : coming;
@@ -240,9 +240,6 @@ public:
     explicit Walk(const J2kHeader &header) : header_(header), next_part_(header.first_tile) {}
 
     J2kPackets run() {
-        const bool is_ht = header_.block_style & BLOCK_HT;
-        if ((header_.block_style & BLOCK_MIXED) || (is_ht && header_.layers != 1)) // nobody writes them
-            contradiction();
         for (unsigned i = 0; i <= header_.levels && found_.is_sound; ++i)
             if (!resolution(i))
                 break;
@@ -310,8 +307,9 @@ private:
         at = bits.finish();
         if (bits.overran() || (header_.has_eph && limit - at < 2))
             return no_more();
-        if (header_.has_eph && big16(at) == EPH)
-            at += 2;
+        if (header_.has_eph && big16(at) != EPH)
+            return contradiction();
+        at += header_.has_eph ? 2 : 0;
         end = uint64_t(at - header_.data) + body;
         return part_.end == 0 || end <= part_.end || contradiction();
     }

@@ -1,5 +1,5 @@
 // j2k_packets.h - the packets of a codestream that is ordered by resolution, found by their headers. ISO 15444-1 B.9 to
-// B.12, ISO 15444-15 B.3.
+// B.12, ISO 15444-15 Annex B.
 #pragma once
 
 #include "j2k_markers.h"
@@ -18,7 +18,7 @@ struct J2kPackets {
     std::vector<Run> runs;           // packets that are there in full, from the first on; one run a tile-part
     uint64_t whole = 0;              // how many
     uint64_t ends[VS_RESOLUTIONS]{}; // by `reduce`: where the last packet that it needs ends; 0 if that is not known
-    bool is_sound = true;            // false if headers contradict each other, or are of a kind that is not read here
+    bool is_sound = true;            // false if headers contradict each other or themselves
 };
 
 // Follows the packets as far as the data reach. The codestream must be is_resolution_major.

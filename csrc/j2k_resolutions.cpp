@@ -43,8 +43,6 @@ void ends_by_packets(const J2kHeader &header, const TileParts &parts, uint64_t *
 // What the packets' own headers say goes before what is listed of them. If the two differ, the list is wrong, or means
 // something else.
 void merge(const J2kPackets &packets, uint64_t *ends) {
-    if (!packets.is_sound)
-        return;
     bool agree = true;
     for (unsigned i = 1; i < VS_RESOLUTIONS; ++i)
         agree &= packets.ends[i] == 0 || ends[i] == 0 || packets.ends[i] == ends[i];
@@ -61,8 +59,11 @@ bool is_resolution_major(const J2kHeader &header) noexcept {
     if (!in_order || !header.is_plain || !header.uniform || header.tiles != 1 || header.layers == 0 ||
         header.levels >= VS_RESOLUTIONS || header.x0 != 0 || header.y0 != 0)
         return false;
+    // Mixed code-blocks, and HT ones of several layers, nobody writes.
+    if ((header.block_style & BLOCK_MIXED) || ((header.block_style & BLOCK_HT) && header.layers != 1))
+        return false;
     TilePart first;
-    return header.first_tile == 0 || (read_tile_part(header, header.first_tile, 0, first) && first.is_plain);
+    return read_tile_part(header, header.first_tile, 0, first) && first.is_plain;
 }
 
 uint32_t resolution_ends(const uint8_t *data, size_t size, uint64_t *ends) {
@@ -71,20 +72,22 @@ uint32_t resolution_ends(const uint8_t *data, size_t size, uint64_t *ends) {
     if (!read_j2k_header(data, size, header) || header.levels >= VS_RESOLUTIONS)
         return 0;
     const uint32_t count = header.levels + 1u;
-    if (header.first_tile == 0 || !is_resolution_major(header))
+    if (!is_resolution_major(header))
         return count;
     TilePart first;
     if (!read_tile_part(header, header.first_tile, 0, first) || first.first_packet == 0)
         return count; // COD, COC or POC could still follow in its header
+    const J2kPackets packets = read_packets(header);
+    if (!packets.is_sound)
+        return count;
     const TileParts parts = read_tile_parts(header);
     if (parts.total == count)
         ends_by_tile_parts(header, parts, ends);
     else
         ends_by_packets(header, parts, ends);
-    const J2kPackets packets = read_packets(header);
     merge(packets, ends);
     const bool is_whole = parts.total != 0 && parts.total == parts.known.size();
-    const uint64_t last = std::max(is_whole ? parts.known.back().end : 0, packets.is_sound ? packets.ends[0] : 0);
+    const uint64_t last = std::max(is_whole ? parts.known.back().end : 0, packets.ends[0]);
     ends[0] = last != 0 ? last + 2 : 0;
     const auto boxes = uint64_t(header.data - data); // in front of the codestream in a JP2 file
     for (uint64_t *end = ends; end != ends + count; ++end)

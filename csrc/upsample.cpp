@@ -1,5 +1,5 @@
 // In JPEG 2000, dropping a resolution keeps the low-pass samples, which stand at the even positions of the one above
-// (ISO 15444-1 F.3.3, F.4.2: the image is at the origin of its grid here). So after `reduce` r, sample i stands at
+// (ISO 15444-1 F.3.3; the image is at the origin of its grid here). So after `reduce` r, sample i stands at
 // position i * 2^r of the full image, not at the middle of a block of 2^r: what lies beyond the last one has only it.
 #include "upsample.h"
 
@@ -39,7 +39,7 @@ template <class T, class Wide> void spread(const T *from, const Shape &shape, Wi
         const T *a = from + size_t(i) * channels, *b = i + 1 < shape.source_columns ? a + channels : a;
         for (uint32_t c = 0; c < channels; ++c)
             if constexpr (std::is_integral_v<Wide>)
-                to[c] = Wide{a[c]} * Wide(factor - weight) + Wide{b[c]} * Wide(weight);
+                to[c] = Wide(a[c]) * Wide(factor - weight) + Wide(b[c]) * Wide(weight);
             else // a sample stays itself beside an infinite one
                 to[c] = weight != 0 ? mix(a[c], b[c], weight / double(factor)) : a[c];
     }

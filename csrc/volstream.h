@@ -75,7 +75,7 @@ typedef struct vs_frame {
     uint8_t photometric;           /* vs_photometric */
     uint8_t codec;                 /* vs_codec */
     uint8_t reduce;                /* drop this many resolutions: size is ceil(n / 2^reduce); J2K and HTJ2K only */
-    uint8_t allow_truncated;       /* decode what is there of a cut codestream; J2K and HTJ2K only */
+    uint8_t allow_truncated;       /* decode the whole packets of a cut codestream; J2K and HTJ2K in order of resolution */
     uint64_t first_bit;            /* where a 1-bit frame starts within data; 8 for big endian bytes from mid-word on */
     double slope, intercept;       /* applied to integer and float samples; exact in integer targets */
     const vs_table *table;         /* modality LUT or palette, or NULL */

@@ -22,6 +22,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const uint8_t *h = data;
     vs_codestream stream{};
     const bool is_known = vs_probe(data + header_bytes, size - header_bytes, &stream) == VS_OK;
+    uint64_t ends[VS_RESOLUTIONS];
+    uint32_t count = 0;
+    if (vs_resolution_ends(data + header_bytes, size - header_bytes, ends, &count) == VS_OK)
+        for (uint32_t i = 1; i < count; ++i)
+            if (ends[i] > ends[i - 1] && ends[i - 1] != 0)
+                std::abort();
 
     vs_frame frame{};
     frame.codec = h[0] % VS_CODEC_COUNT;

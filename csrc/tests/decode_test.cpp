@@ -112,6 +112,29 @@ void keeps_no_more_scratch_than_is_usual() {
     }
 }
 
+void spreads_a_reduced_frame() {
+    const std::vector<int16_t> samples = {0, 4, 8, -4}; // rows 0 and 2, columns 0 and 2
+    std::vector<int16_t> items(12, 77);
+    const vs_target target = target_of(items, VS_INT16);
+    vs_result result;
+    CHECK(vs_upsample(samples.data(), 8, 2, 2, &target, 3, 4, 1, VS_LINEAR, &result) == VS_OK);
+    CHECK((items == std::vector<int16_t>{0, 2, 4, 4, 4, 2, 0, 0, 8, 2, -4, -4}));
+    CHECK(vs_upsample(samples.data(), 8, 2, 2, &target, 3, 4, 1, VS_NEAREST, &result) == VS_OK);
+    CHECK((items == std::vector<int16_t>{0, 4, 4, 4, 8, -4, -4, -4, 8, -4, -4, -4}));
+    CHECK(vs_upsample(samples.data(), 7, 2, 2, &target, 3, 4, 1, VS_LINEAR, &result) == VS_OUT_OF_BOUNDS);
+    CHECK(vs_upsample(samples.data(), 8, 2, 2, &target, 4, 4, 1, VS_LINEAR, &result) == VS_OUT_OF_BOUNDS);
+    CHECK(vs_upsample(samples.data(), 8, 2, 2, &target, 2, 4, 1, VS_LINEAR, &result) == VS_BAD_ARGUMENT);
+    CHECK(vs_upsample(nullptr, 8, 2, 2, &target, 3, 4, 1, VS_LINEAR, &result) == VS_BAD_ARGUMENT);
+    CHECK(vs_upsample(samples.data(), 8, 2, 2, nullptr, 3, 4, 1, VS_LINEAR, &result) == VS_BAD_ARGUMENT);
+}
+
+void finds_no_resolutions_in_other_data() {
+    uint64_t ends[VS_RESOLUTIONS];
+    uint32_t count;
+    CHECK(vs_resolution_ends(nullptr, 0, ends, &count) == VS_UNSUPPORTED);
+    CHECK(vs_resolution_ends(reinterpret_cast<const uint8_t *>("\xFF\x4F\xFF\x51"), 4, ends, &count) == VS_UNSUPPORTED);
+}
+
 } // namespace
 
 int main() {
@@ -120,5 +143,7 @@ int main() {
     unpacks_runs();
     lists_codecs();
     keeps_no_more_scratch_than_is_usual();
+    spreads_a_reduced_frame();
+    finds_no_resolutions_in_other_data();
     return 0;
 }

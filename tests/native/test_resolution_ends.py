@@ -122,7 +122,7 @@ def test_without_one_whole_packet_there_is_no_image() -> None:
     stream = stream_named("htj2k-bare")
     if CODECS["htj2k"]["origin"] == "absent":
         pytest.skip("the htj2k decoder is not built in")
-    for size, words in ((40, "not a JPEG 2000"), (100, "within its header"), (ends_of(stream.data)[-1] - 1, "packet")):
+    for size, words in ((100, "its header is cut"), (125, "packet"), (ends_of(stream.data)[-1] - 1, "packet")):
         with pytest.raises(DamagedError, match=words):
             decode("htj2k", stream.data[:size], stream.frame, 16, allow_truncated=True)
 
@@ -206,7 +206,7 @@ def test_tile_parts_that_are_not_resolutions_are_seen_through() -> None:
 
 
 def with_coding(data: bytes, **values: int) -> bytes:
-    places = {"progression": 5, "layers": 7}
+    places = {"progression": 5, "layers": 7, "style": 12}
 
     def edit(marker: int, segment: bytearray) -> bytearray:
         for key, value in values.items() if marker == COD else ():
@@ -230,6 +230,8 @@ OTHERS: dict[str, Callable[[bytes], bytes]] = {
     "CPRL": lambda data: with_coding(data, progression=4),
     "no progression": lambda data: with_coding(data, progression=5),
     "LRCP, two layers": lambda data: with_coding(data, progression=0, layers=2),
+    "HT, two layers": lambda data: with_coding(data, layers=2),
+    "HT, mixed with others": lambda data: with_coding(data, style=0xC0),
     "POC": lambda data: before_tiles(data, 0xFF5F, bytes([0, 0, 0, 1, 6, 1, 2])),
     "COC": lambda data: before_tiles(data, 0xFF53, bytes([0, 0, 4, 4, 4, 0, 1])),
     "PPM": lambda data: before_tiles(data, 0xFF60, bytes(9)),
