@@ -19,15 +19,17 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "volstream"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-BASE = {"errors", "records", "syntaxes"}
+BASE = {"errors", "records", "syntaxes", "identity"}
 CORE = BASE | {"_native", "headers", "plan", "store", "fetch", "engine"}
-API = CORE | {"decoders", "loop", "session", "api"}
+LOADERS = CORE | {"loop", "session", "opening", "registry"}
+API = LOADERS | {"decoders", "images", "volumes", "local", "api"}
 
 #: What each room may import from the package besides itself: the order in which data walks through the house.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "records": set(),
     "syntaxes": set(),
+    "identity": {"errors"},
     "_native": {"errors"},
     "headers": BASE | {"_native"},
     "plan": BASE,
@@ -38,7 +40,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loop": set(),
     "session": CORE | {"loop"},
     "progress": {"errors", "store"},
-    "api": CORE | {"loop", "session", "progress"},
+    "opening": CORE | {"loop", "session"},
+    "registry": BASE | {"store"},
+    "images": LOADERS,
+    "volumes": LOADERS | {"images"},
+    "local": CORE,
+    "api": LOADERS | {"progress", "volumes"},
     "samples": BASE,
     "adapters": API,
     "server": API | {"samples"},
@@ -57,6 +64,8 @@ MAY_AWAIT = {
     "engine.workers",
     "loop",
     "session",
+    "images",
+    "volumes",
     "api",
     "server",
     "store.changes",

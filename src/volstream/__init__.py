@@ -29,16 +29,31 @@ from .errors import (
 if TYPE_CHECKING:
     from .adapters.files import save
     from .api import attach, load, open
+    from .identity import ImageId, VolumeId
+    from .images import load_image, load_image_async
+    from .local import create_derived_volume, create_local_volume
+    from .registry import (
+        register_image_loader,
+        register_unknown_image_loader,
+        register_unknown_volume_loader,
+        register_volume_loader,
+    )
+    from .store.cache import Cache, cache
+    from .store.image import Image
     from .store.volume import Volume
+    from .volumes import create_volume, create_volume_async, volume_from_images
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Cache",
     "CancelledError",
     "DamagedError",
     "DecoderCrashedError",
     "GeometryError",
     "HttpStatusError",
+    "Image",
+    "ImageId",
     "ProtocolError",
     "ResourceError",
     "SegmentError",
@@ -49,15 +64,48 @@ __all__ = [
     "ValueRangeError",
     "VolstreamError",
     "Volume",
+    "VolumeId",
     "__version__",
     "attach",
+    "cache",
+    "create_derived_volume",
+    "create_local_volume",
+    "create_volume",
+    "create_volume_async",
     "load",
+    "load_image",
+    "load_image_async",
     "open",
+    "register_image_loader",
+    "register_unknown_image_loader",
+    "register_unknown_volume_loader",
+    "register_volume_loader",
     "save",
+    "volume_from_images",
 ]
 
 # Imported when first used: `import volstream` alone stays quick, and pulls in neither numpy nor aiohttp.
-_LAZY = {"attach": ".api", "load": ".api", "open": ".api", "Volume": ".store.volume", "save": ".adapters.files"}
+_LAZY = {
+    name: module
+    for module, names in {
+        ".api": ("attach", "load", "open"),
+        ".identity": ("ImageId", "VolumeId"),
+        ".images": ("load_image", "load_image_async"),
+        ".volumes": ("create_volume", "create_volume_async", "volume_from_images"),
+        ".local": ("create_derived_volume", "create_local_volume"),
+        ".registry": (
+            "register_image_loader",
+            "register_unknown_image_loader",
+            "register_unknown_volume_loader",
+            "register_volume_loader",
+        ),
+        ".store.cache": ("Cache", "cache"),
+        ".store.image": ("Image",),
+        ".store.volume": ("Volume",),
+        ".adapters.files": ("save",),
+    }.items()
+    for name in names
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from collections.abc import Callable, Generator
 from typing import Any, cast
 
-from .engine.options import EngineOptions
 from .errors import UsageError, ValueRangeError
-from .fetch.options import FetchOptions
 from .fetch.source import open_source
 from .loop import LoopThread
-from .plan import PlanOptions, VolumePlan
+from .opening import open_on_thread, split_options
+from .plan import VolumePlan
 from .progress import report
 from .session import Session
 from .store.segment import Segment
 from .store.volume import Volume
+from .volumes import load_without_headers
 
 log = logging.getLogger("volstream")
 
 #: True, or a function of (slices done, slices in all).
 Progress = bool | Callable[[int, int], None]
 
-_GROUPS = (PlanOptions, FetchOptions, EngineOptions)
 
-
-def load(source: Any, *, on_error: str = "raise", progress: Progress = False, **options: Any) -> Volume:
+def load(
+    source: Any, *, on_error: str = "raise", progress: Progress = False, prefetch: bool = True, **options: Any
+) -> Volume:
     """Load a series, and return its volume when every slice is in place.
 
     source: a DICOMweb series URL; a list of imageIds (`wadors:`, `wadouri:`, `dicomfile:`); a folder, glob, list of
@@ -35,6 +34,8 @@ def load(source: Any, *, on_error: str = "raise", progress: Progress = False, **
     on_error: "raise" (default) raises the first slice's error (its `others` has the rest); "fill" leaves the fill
         value in slices that failed: see `volume.errors` and `volume.states`.
     progress: True for a progress bar, or a function of (done, total).
+    prefetch: False does without the headers of the series: each image of a list of imageIds is loaded by itself, and
+        the volume made out of them. To compare with; it needs the memory of both.
     options: any field of `PlanOptions`, `FetchOptions` and `EngineOptions`.
 
     `volume.array` is (k, j, i) or (t, k, j, i), colour last, in `volume.units`; `volume.affine` maps (i, j, k, 1) to
@@ -44,6 +45,8 @@ def load(source: Any, *, on_error: str = "raise", progress: Progress = False, **
     """
     if on_error not in ("raise", "fill"):
         raise UsageError(f"on_error must be 'raise' or 'fill', not {on_error!r}")
+    if not prefetch:
+        return load_without_headers(source, options)
     volume, session = _open(source, {"stages": "full", **options})
     try:
         if progress:
@@ -142,32 +145,12 @@ def inspect(source: Any, **options: Any) -> VolumePlan:
 
 
 def _open(source: Any, options: dict[str, Any]) -> tuple[Volume, Session]:
-    thread = LoopThread()
-    try:
-        session = _session(source, options, thread)
-        try:
-            volume = thread.run(session.open())
-        except BaseException:
-            thread.run(session.aclose())
-            raise
-        session.start()
-    except BaseException:
-        thread.close()
-        raise
+    plan, fetch, engine = split_options(options)
+    volume, session = open_on_thread(open_source(source, fetch), plan, engine)
+    volume.load()
     return volume, session
 
 
 def _session(source: Any, options: dict[str, Any], thread: LoopThread | None) -> Session:
     plan, fetch, engine = split_options(options)
     return Session(open_source(source, fetch), plan, engine, thread)
-
-
-def split_options(options: dict[str, Any]) -> tuple[PlanOptions, FetchOptions, EngineOptions]:
-    """Keyword arguments to the three option classes; an unknown one is a UsageError that lists what there is."""
-    fields = {group: {field.name for field in dataclasses.fields(group)} for group in _GROUPS}
-    unknown = sorted(set(options) - set().union(*fields.values()))
-    if unknown:
-        known = ", ".join(sorted(set().union(*fields.values())))
-        raise UsageError(f"unknown option {', '.join(unknown)}; there are: {known}")
-    made = [group(**{name: options[name] for name in names & set(options)}) for group, names in fields.items()]
-    return cast(tuple[PlanOptions, FetchOptions, EngineOptions], tuple(made))

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .engine.options import EngineOptions
@@ -25,6 +25,7 @@ from .store.volume import Volume
 
 if TYPE_CHECKING:
     from .fetch.source import Source
+    from .store.layout import Layout
 
 log = logging.getLogger("volstream")
 
@@ -49,15 +50,20 @@ class Session:
         #: The task has made its first step; a start met it while it ran; no cancel came after the last start.
         self._begun = self._again = self._wanted = False
 
-    async def open(self) -> Volume:
-        """Fetch the headers, decide what will be built, allocate it; nothing is fetched or decoded yet."""
+    async def open(self, admit: Callable[[Layout], object] | None = None) -> Volume:
+        """Fetch the headers, decide what will be built, allocate it; nothing is fetched or decoded yet.
+
+        `admit` is shown the segment's layout before it is allocated, and may raise.
+        """
         self._loop = asyncio.get_running_loop()
         plan = await self.plan()
         stages = stages_for(self._source, plan, self._engine_options.stages)
         metadata = plan.metadata | {"quality": SUB_RESOLUTION if stages and stages[-1].reduce else FULL}
-        self._segment = Segment.create(plan.shape, plan.dtype, metadata, slices=len(plan.slots), fill=plan.fill)
+        self._segment = Segment.create(
+            plan.shape, plan.dtype, metadata, slices=len(plan.slots), fill=plan.fill, admit=admit
+        )
         self._pipeline = Pipeline(self._source, plan, self._segment, self._engine_options, stages)
-        return Volume(self._segment, self, geometry=plan.geometry)
+        return Volume(self._segment, self, geometry=plan.geometry, records=[slot.record for slot in plan.slots])
 
     async def plan(self) -> VolumePlan:
         """What the headers ask for."""

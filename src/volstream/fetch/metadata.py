@@ -45,6 +45,18 @@ async def read_series(http: Http, series: str, query: str = "") -> list[FrameRec
     return await asyncio.to_thread(records_from_json, instances, series)
 
 
+async def read_instance(http: Http, series: str, uid: str, query: str = "") -> list[FrameRecord]:
+    """The records of one instance, without the headers of its series."""
+    suffix = f"?{query}" if query else ""
+    try:
+        instances = await _get_json(http, f"{series}/instances/{uid}/metadata{suffix}")
+    except HttpStatusError as error:
+        if error.status not in NO_SERIES:
+            raise
+        return [record for record in await read_series(http, series, query) if record.uid == uid]
+    return records_from_json(instances, series)
+
+
 async def _instance_uids(get_json: GetJson, series: str, query: str) -> list[str]:
     """QIDO-RS (PS3.18 section 10.6). Servers cut long answers, so ask until nothing new comes."""
     uids: dict[str, None] = {}

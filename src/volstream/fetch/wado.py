@@ -11,7 +11,7 @@ from volstream.fetch.address import origin, redacted, without_user
 from volstream.fetch.frames import FrameClient, url_of
 from volstream.fetch.http import Http
 from volstream.fetch.link import Link
-from volstream.fetch.metadata import read_series
+from volstream.fetch.metadata import read_instance, read_series
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.ranges import RangeClient
 from volstream.fetch.series import stream_series
@@ -69,7 +69,11 @@ class WadoSource:
     async def records(self) -> list[FrameRecord]:
         records: list[FrameRecord] = []
         for series in self._series:
-            found = await read_series(self._http, series, self._query)
+            uids = {uid for place, uid, _ in self._frames or () if place == series}
+            if len(uids) == 1:
+                found = await read_instance(self._http, series, uids.pop(), self._query)
+            else:
+                found = await read_series(self._http, series, self._query)
             if self._frames is not None:
                 found = [record for record in found if (series, record.uid, record.frame) in self._frames]
             records += found

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import VolstreamError
+
+if TYPE_CHECKING:
+    from .segment import Segment
 
 
 class Controller(Protocol):
@@ -32,3 +35,29 @@ class Controller(Protocol):
 
     async def aclose(self) -> None:
         """The same, on the event loop that loads."""
+
+
+class Finished:
+    """Of a volume that was complete when it was made: there is nothing to load, and nothing that could stop."""
+
+    def __init__(self, segment: Segment) -> None:
+        self.errors: Mapping[int, VolstreamError] = {}
+        segment.set_activity("complete")
+
+    def start(self) -> None:
+        pass
+
+    def cancel(self) -> None:
+        pass
+
+    def prioritize(self, slices: Sequence[int]) -> None:
+        pass
+
+    def check_may_block(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        pass

@@ -164,5 +164,11 @@ def voxel_bytes(shape: tuple[int, ...], dtype: np.dtype[Any], slices: int) -> in
     return math.prod(shape) * dtype.itemsize
 
 
+def image_shape(shape: tuple[int, ...], slices: int) -> tuple[int, ...]:
+    """Of one slice of a volume: (rows, columns), and 3 for colour."""
+    is_colour = len(shape) == 5 or (len(shape) == 4 and shape[0] == slices and (shape[1] > 1 or shape[3] == 3))
+    return shape[-3:] if is_colour else shape[-2:]
+
+
 def _round_up(size: int, multiple: int) -> int:
     return -(-size // multiple) * multiple

@@ -63,8 +63,23 @@ def _machine() -> Iterator[int]:
             yield int(line.split()[1]) * 1024
 
 
+def installed() -> int:
+    """Bytes of memory that this process may ever use: the machine's, or its cgroup's."""
+    limits = [int(line.split()[1]) * 1024 for line in _lines(Path("/proc/meminfo")) if line.startswith("MemTotal:")]
+    for group, version in _groups():
+        limit = "".join(_lines(group / _FILES[version][0]))
+        limits += [int(limit)] if limit.isdigit() else []
+    return min(limits, default=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
 def _cgroups() -> Iterator[int]:
-    """Headroom of this process's memory cgroup and of each of its parents, version 1 or 2."""
+    """Headroom of this process's memory cgroups."""
+    for group, version in _groups():
+        yield from _headroom(group, *_FILES[version])
+
+
+def _groups() -> Iterator[tuple[Path, str]]:
+    """This process's memory cgroup and each of its parents, and of which version they are."""
     mounts: dict[str, tuple[str, Path]] = {}
     for line in _lines(Path("/proc/self/mountinfo")):
         before, _, after = line.partition(" - ")
@@ -81,7 +96,7 @@ def _cgroups() -> Iterator[int]:
             inner = os.path.relpath(path, root) if path.startswith(root) else "."
             folder = mount / inner
             for group in (folder, *folder.parents):
-                yield from _headroom(group, *_FILES[kind])
+                yield group, kind
                 if group == mount:
                     break
 

@@ -11,6 +11,7 @@ import mmap
 import os
 import time
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ class Segment:
         slices: int,
         fill: float = 0,
         path: Path | None = None,
+        admit: Callable[[Layout], object] | None = None,
     ) -> Segment:
         """Allocate a segment and own it.
 
@@ -74,6 +76,7 @@ class Segment:
         metadata: JSON-able; "shape", "dtype" and "fill" are added to it.
         fill: real-world value of slices that have no image, or whose image failed. Pending slices hold zero bytes.
         path: a file to create, which outlives its owner, instead of a name in shared memory.
+        admit: is shown the layout before anything is allocated, and may raise.
         Raises ResourceError, before anything is allocated, if it does not fit; UsageError.
         """
         kind = np.dtype(dtype)
@@ -88,6 +91,8 @@ class Segment:
         layout = Layout.plan(
             text, slices=slices, voxels=size, created=time.time_ns(), flags=PERSISTENT if path else 0, pid=os.getpid()
         )
+        if admit is not None:
+            admit(layout)
         reap()  # first: what orphans hold is room
         memory.check_room(layout.total_size, path.parent if path else directory())
         lease = Lease.create(path)
@@ -149,7 +154,8 @@ class Segment:
     # States
 
     @property
-    def _live(self) -> Board:
+    def board(self) -> Board:
+        """The words that change; whoever keeps it can read them after `close` too."""
         if self._board is None:
             raise UsageError("the volume is closed")
         return self._board
@@ -158,7 +164,7 @@ class Segment:
     def states(self) -> npt.NDArray[np.uint8]:
         """The state of each slice now, a copy."""
         states = np.empty(self.slices, np.uint8)
-        self._live.read_states(states)
+        self.board.read_states(states)
         return states
 
     @property
@@ -170,7 +176,7 @@ class Segment:
 
     def state(self, index: int) -> int:
         """One slice's state; what was written before it was published can be read after this."""
-        return self._live.state(index)
+        return self.board.state(index)
 
     def publish(self, index: int, state: int, minimum: float = math.nan, maximum: float = math.nan) -> bool:
         """Say that a slice's voxels have this state now, and wake who waits. From any thread or process.
@@ -179,47 +185,52 @@ class Segment:
         """
         if state not in STATES[1:]:
             raise UsageError(f"{state} is not a state that a slice can get")
-        return self._live.publish(index, state, minimum, maximum)
+        return self.board.publish(index, state, minimum, maximum)
 
     def reset(self, index: int) -> bool:
         """Make a failed slice pending again, for a retry; False if it had not failed."""
-        return self._live.reset(index)
+        return self.board.reset(index)
 
     @property
     def counters(self) -> tuple[int, int, int]:
         """(full, failed, covered) slices; covered are those with any image, at whatever quality."""
-        return self._live.counters
+        return self.board.counters
 
     @property
     def activity(self) -> str:
         """How the load stands: one of ACTIVITIES."""
-        number = self._live.loading
+        number = self.board.loading
         return ACTIVITIES[number] if number < len(ACTIVITIES) else "idle"
 
     def set_activity(self, activity: str) -> None:
         """Say how the load stands, and wake who waits."""
-        self._live.set_loading(ACTIVITIES.index(activity))
+        self.board.set_loading(ACTIVITIES.index(activity))
 
     # Waiting
 
     @property
     def sequence(self) -> int:
         """Changes with every state change, modulo 2**32. Read it before the states, then wait for it to differ."""
-        return self._live.sequence
+        return self.board.sequence
 
     def touch(self) -> None:
         """Wake who waits without a change of state."""
-        self._live.touch()
+        self.board.touch()
 
     def wait_change(self, sequence: int, timeout: float | None = None) -> int:
         """Sleep, without the GIL, until the sequence differs or `timeout` seconds have passed; returns it."""
         end = math.inf if timeout is None else time.monotonic() + timeout
-        board = self._live
+        board = self.board
         while True:
             left = end - time.monotonic()
             now = board.wait(sequence, max(0.0, min(_NAP, left)))
             if now != sequence or left <= _NAP:
                 return now
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the segment takes, all of it: header, metadata, states, ranges and voxels."""
+        return self._layout.total_size
 
     @property
     def owner_alive(self) -> bool:

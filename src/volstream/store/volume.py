@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError, VolstreamError
+from ..identity import ImageId, ImageKey
 from .changes import change
 from .controller import Controller
 from .events import Events, Progress
+from .image import Image, keys_at, view
 from .loading import Loading
 from .meaning import addresses_of, geometry_of
 from .segment import Segment
@@ -21,6 +25,8 @@ from .waiting import Goal, Patience
 
 if TYPE_CHECKING:
     from ..plan import Geometry
+    from ..records import FrameRecord
+    from .cache import Cache
 
 
 class Volume:
@@ -34,10 +40,22 @@ class Volume:
     a volume that is not complete. Failed slices hold the fill value.
     """
 
-    def __init__(self, segment: Segment, controller: Controller | None, *, geometry: Geometry | None = None) -> None:
+    def __init__(
+        self,
+        segment: Segment,
+        controller: Controller | None,
+        *,
+        geometry: Geometry | None = None,
+        records: Sequence[FrameRecord | None] = (),
+    ) -> None:
         self.segment = segment
         self._controller = controller
         self._geometry = geometry
+        #: Where it is cached, and as what.
+        self.cache: Cache | None = None
+        self.volume_id: str | None = None
+        #: The headers that it was planned from, by slice; empty where they are not known.
+        self._records = records
         #: Per slice: is there an image for it? The others are gaps, in state 255 with the fill value.
         self.has_image: npt.NDArray[np.bool_] = np.ones(segment.slices, bool)
         #: The quality at which a slice counts as loaded: full, unless less was asked for.
@@ -122,6 +140,33 @@ class Volume:
         """The imageId of the slice's frame; None where no image lies."""
         return None if self._addresses is None else self._addresses[index]
 
+    def image(self, image: int | str) -> Image:
+        """A slice as an image, without a copy or a request: by its index, or by an imageId, of whatever transport.
+
+        Its pixels mean something once its `state` says so. UsageError if there is no such image.
+        """
+        index = image if isinstance(image, int) else self.image_index(image)
+        if index is None or not 0 <= index < self.segment.slices or not self.has_image[index]:
+            which = f"index {image}" if isinstance(image, int) else "this imageId"
+            raise UsageError(f"the volume has no image with {which}")
+        return view(self, index)
+
+    def image_index(self, image_id: str) -> int | None:
+        """Which slice is this image; None if none is."""
+        return self.image_keys.get(ImageId.parse(image_id).key)
+
+    @cached_property
+    def image_keys(self) -> dict[ImageKey, int]:
+        """What its images may be asked for by, and which slices they are."""
+        return {key: index for index in np.flatnonzero(self.has_image).tolist() for key in keys_at(self, index)}
+
+    def record(self, index: int) -> FrameRecord | None:
+        """The header of a slice's image; None where no image lies, and where this process has not read it."""
+        record = self._records[index] if self._records else None
+        if record is not None and isinstance(record.location, (bytes, bytearray, memoryview)):
+            return replace(record, location=None)  # whoever keeps it does not want to keep a file's bytes
+        return record
+
     # How far it is
 
     @property
@@ -152,6 +197,11 @@ class Volume:
             return True
         loaded, failed, total = self.progress
         return loaded + failed == total
+
+    @property
+    def is_loading(self) -> bool:
+        """Somebody fills it."""
+        return not self.segment.closed and self.segment.activity == "loading" and not self.ended
 
     @property
     def errors(self) -> Mapping[int, VolstreamError]:
@@ -244,13 +294,23 @@ class Volume:
 
     # End
 
+    def decache(self, completely: bool = False) -> None:
+        """Close the volume, and keep its slices in the cache, as images of their own, unless `completely`.
+
+        Each slice that is there at full quality is copied, so that from then on they count, and go, one by one; the
+        cache never holds more than before. UsageError if the volume is pinned, or its slices have no imageIds.
+        """
+        from .cache import cache
+
+        (self.cache or cache).decache(self, completely)
+
     def close(self) -> None:
-        """Stop loading, and release everything; arrays you keep stay valid."""
+        """Stop loading, and release everything; arrays and images you keep stay valid. It leaves the cache, too."""
         try:
             if self._controller is not None:
                 self._controller.close()
         finally:
-            self.segment.close()
+            self._let_go()
 
     async def aclose(self) -> None:
         """As `close`, on the event loop that loads."""
@@ -258,7 +318,12 @@ class Volume:
             if self._controller is not None:
                 await self._controller.aclose()
         finally:
-            self.segment.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self.segment.close()
+        if self.cache is not None:
+            self.cache.forget(self)
 
     def __enter__(self) -> Volume:
         return self

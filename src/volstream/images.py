@@ -1,0 +1,126 @@
+"""Single images: `load_image`, and the loader of DICOM images, one by one, without the headers of their series."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
+
+from .engine.options import EngineOptions
+from .errors import UsageError, ValueRangeError, VolstreamError
+from .fetch.filtered import FilteredSource
+from .fetch.options import FetchOptions
+from .fetch.pool import all_of
+from .fetch.source import open_source
+from .identity import ImageId, shown_of
+from .loop import LoopThread
+from .opening import split_options
+from .plan import PlanOptions
+from .records import FrameRecord
+from .registry import image_loaders
+from .session import Session
+from .store.cache import cache
+from .store.image import Image
+from .store.layout import Layout
+from .store.states import FAILED, FULL
+
+T = TypeVar("T")
+
+
+def load_image(image_id: str, **options: Any) -> Image:
+    """The image with this id, from the cache; otherwise loaded, alone, and cached.
+
+    In a cached volume it is a view on that, without a request (a volume that is loading is waited for). Otherwise the
+    loader of the id's scheme brings it; of threads that ask for one image at once, one does.
+    options: for the loader; those of DICOM images take what `volstream.load` takes.
+    Raises as `volstream.load` does; ResourceError, before it fetches pixels, if the cache has no room.
+    """
+    loader = image_loaders.find(ImageId.parse(image_id).scheme)
+    return _wait_for(image_id) or cache.get_or_make(image_id, lambda: loader(image_id, **options))
+
+
+async def load_image_async(image_id: str, **options: Any) -> Image:
+    """As `load_image`, under asyncio."""
+    return await asyncio.to_thread(load_image, image_id, **options)
+
+
+def load_dicom_image(image_id: str, **options: Any) -> Image:
+    """The image loader of the schemes wadors, wadouri and dicomfile."""
+    return _run(_load(image_id, options, for_cache=True))
+
+
+def load_each(image_ids: Sequence[str], **options: Any) -> list[Image]:
+    """Images one by one, some at once, past the cache."""
+    by_scheme: dict[str, list[str]] = {}
+    for image_id in dict.fromkeys(image_ids):
+        by_scheme.setdefault(ImageId.parse(image_id).scheme, []).append(image_id)
+    images: list[Image] = []
+    for scheme, some in by_scheme.items():
+        if image_loaders.is_built_in(scheme):
+            images += _run(_load_all(some, options))
+        else:
+            with ThreadPoolExecutor(FetchOptions().connections) as pool:
+                images += pool.map(partial(image_loaders.find(scheme), **options), some)
+    return images
+
+
+def _wait_for(image_id: str) -> Image | None:
+    """The image out of the cache; of a volume that loads, once it is there."""
+    place = cache.place_of(image_id)
+    if place is not None and place[0].is_loading and place[0].states[place[1]] not in (FULL, FAILED):
+        with contextlib.suppress(VolstreamError):  # it will not come that way
+            place[0].prioritize([place[1]])
+            place[0].wait(slices=[place[1]])
+    return cache.find(image_id)
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    thread = LoopThread()
+    try:
+        return thread.run(coroutine)
+    finally:
+        thread.close()
+
+
+async def _load_all(image_ids: Sequence[str], options: dict[str, Any]) -> list[Image]:
+    fetch = split_options(options)[1]
+    calls = [partial(_load, image_id, options) for image_id in image_ids]
+    return await all_of(calls, fetch.connections)
+
+
+async def _load(image_id: str, options: dict[str, Any], *, for_cache: bool = False) -> Image:
+    plan, fetch, engine = split_options(options)
+    try:
+        return await _load_as(plan, fetch, engine, image_id, for_cache)
+    except ValueRangeError:
+        if plan.dtype is not None:
+            raise
+        return await _load_as(replace(plan, dtype="int32"), fetch, engine, image_id, for_cache)
+
+
+async def _load_as(
+    plan: PlanOptions, fetch: FetchOptions, engine: EngineOptions, image_id: str, for_cache: bool
+) -> Image:
+    """As a volume of one slice, out of which the image is taken."""
+
+    def admit(layout: Layout) -> None:
+        cache.admit(layout.voxels_length, image_id)
+
+    def only(records: list[FrameRecord]) -> list[FrameRecord]:
+        if len(records) != 1:
+            raise UsageError(f"it has {len(records)} frames: say which one", address=shown_of(image_id))
+        return records
+
+    session = Session(FilteredSource(open_source([image_id], fetch), only), plan, engine, None)
+    try:
+        volume = await session.open(admit if for_cache else None)
+    except BaseException:
+        await session.aclose()
+        raise
+    async with volume:
+        await volume.load()
+        return volume.image(0).copy()

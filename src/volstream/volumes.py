@@ -1,0 +1,180 @@
+"""Volumes that are cached under an id: streamed, or made from images."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .errors import UsageError, ValueRangeError
+from .fetch.filtered import FilteredSource
+from .fetch.source import open_source
+from .identity import ImageId, VolumeId
+from .images import load_each
+from .opening import open_on_thread, split_options
+from .plan import PlanOptions, build_plan
+from .records import FrameRecord
+from .registry import image_loaders, volume_loaders
+from .store.cache import cache
+from .store.controller import Finished
+from .store.image import Image, extremes
+from .store.layout import Layout
+from .store.segment import Segment
+from .store.states import FULL
+from .store.volume import Volume
+
+
+def create_volume(volume_id: str, image_ids: Any = (), **options: Any) -> Volume:
+    """The cached volume with this id; otherwise made by the loader of the id's scheme, and cached. Not loading yet.
+
+    image_ids: imageIds, or whatever else `volstream.load` takes. Images that are cached are copied, not fetched.
+    options: for the loader; the streaming one takes those of `volstream.load`, and `prefetch=False`: no headers are
+        asked for beforehand, each image is loaded by itself, and the volume comes back complete.
+
+    When it returns, shape, type, geometry and memory are there; `volume.load()` loads, `.first` of what that returns
+    is there with the first slice, itself with the last. The cache owns the volume, and everyone who asks for the id
+    gets this one: `with volstream.cache.pin(volume_id)` keeps it from being evicted while nobody loads it.
+    Raises as `volstream.load` does; ResourceError, before anything is allocated, if the cache has no room.
+    """
+    loader = volume_loaders.find(VolumeId.parse(volume_id).scheme)
+    return cache.get_or_make(volume_id, lambda: loader(volume_id, image_ids, **options))
+
+
+async def create_volume_async(volume_id: str, image_ids: Any = (), **options: Any) -> Volume:
+    """As `create_volume`, under asyncio; the volume loads on a loop of its own."""
+    return await asyncio.to_thread(create_volume, volume_id, image_ids, **options)
+
+
+def volume_from_images(volume_id: str, images: Iterable[Image | str], **options: Any) -> Volume:
+    """As `create_volume`, from images and imageIds. What is given or cached is copied without a request, and there at
+    once; `load` fetches the rest. The geometry is planned from the headers, as always."""
+    VolumeId.parse(volume_id)
+    return cache.get_or_make(volume_id, lambda: _stream(volume_id, list(images), options))
+
+
+def stream_volume(volume_id: str, image_ids: Any, /, *, prefetch: bool = True, **options: Any) -> Volume:
+    """The built-in volume loader."""
+    if not prefetch:
+        return _stream(volume_id, _only_ids(image_ids), options, prefetch=False)
+    if (ids := _image_ids(image_ids)) is not None:
+        return _stream(volume_id, ids, options)
+    plan, fetch, engine = split_options(options)
+    return open_on_thread(open_source(image_ids, fetch), plan, engine, _admission(volume_id))[0]
+
+
+def load_without_headers(source: Any, options: dict[str, Any]) -> Volume:
+    """What `load(source, prefetch=False)` does."""
+    return assemble(None, load_each(_only_ids(source), **options), split_options(options)[0])
+
+
+def assemble(volume_id: str | None, images: Iterable[Image], options: PlanOptions) -> Volume:
+    """A complete volume out of images. Raises GeometryError and so on where they do not form one."""
+    by_address = {image.header().address: image for image in images}
+    plan = build_plan([image.header() for image in by_address.values()], options)
+    segment = Segment.create(
+        plan.shape, plan.dtype, plan.metadata, slices=len(plan.slots), fill=plan.fill, admit=_admission(volume_id)
+    )
+    records = [slot.record for slot in plan.slots]
+    volume = Volume(segment, Finished(segment), geometry=plan.geometry, records=records)
+    try:
+        _place(volume, by_address)
+    except BaseException as error:
+        volume.close()
+        if isinstance(error, ValueRangeError) and options.dtype is None:
+            return assemble(volume_id, by_address.values(), replace(options, dtype="int32"))
+        raise
+    return volume
+
+
+def _stream(volume_id: str, images: Sequence[Image | str], options: dict[str, Any], *, prefetch: bool = True) -> Volume:
+    """A volume in which the images that are given, or cached, are in place already."""
+    if not images:
+        raise UsageError(f"{volume_id!r} is not cached: to make it takes image_ids")
+    plan, fetch, engine = split_options(options)
+    given: dict[tuple[str, int], Image] = {}
+    alone: list[str] = []
+    rest: list[str] = []
+    for each in images:
+        image = each if isinstance(each, Image) else cache.find(each)
+        if image is not None and image.state == FULL and _is_as_planned(image, plan):
+            given[_frame_of(image)] = image
+        elif isinstance(each, Image):
+            raise UsageError(
+                f"an image of {each.pixels.dtype} in state {each.state} cannot become part of this volume",
+                uid=each.uid or None,
+            )
+        else:
+            is_dicom = image_loaders.is_built_in(ImageId.parse(each).scheme)
+            (rest if prefetch and is_dicom else alone).append(each)
+    given |= {_frame_of(image): image for image in load_each(alone, **options)}
+    if not rest:
+        return assemble(volume_id, given.values(), plan)
+
+    def complete(records: list[FrameRecord]) -> list[FrameRecord]:
+        found = {(record.uid, record.frame): record for record in records}
+        return list((found | {frame: image.header() for frame, image in given.items()}).values())
+
+    source = FilteredSource(open_source(rest, fetch), complete)
+    volume, _ = open_on_thread(source, plan, engine, _admission(volume_id))
+    try:
+        _place(volume, {image.header().address: image for image in given.values()})
+    except BaseException:
+        volume.close()
+        raise
+    return volume
+
+
+def _frame_of(image: Image) -> tuple[str, int]:
+    header = image.header()
+    return header.uid, header.frame
+
+
+def _place(volume: Volume, images: Mapping[str, Image]) -> None:
+    """Copy images to the slices that were planned for them; where no image lies, say so."""
+    with contextlib.closing(volume.segment.writer()) as writer:
+        for index in range(volume.segment.slices):
+            record = volume.record(index)
+            if record is None:
+                writer.fail(index)
+            elif (image := images.get(record.address)) is not None:
+                low, high = (image.min, image.max) if image.min <= image.max else extremes(image.pixels)
+                limits = None if volume.dtype.kind == "f" else np.iinfo(volume.dtype)
+                if limits is not None and not (limits.min <= low and high <= limits.max):
+                    message = f"pixels from {low:g} to {high:g} do not fit {volume.dtype}"
+                    raise ValueRangeError(message, uid=record.uid, index=index, address=record.address)
+                writer.put(index, np.ascontiguousarray(image.pixels, volume.dtype), FULL, low, high)
+
+
+def _is_as_planned(image: Image, options: PlanOptions) -> bool:
+    """Whether its pixels are exactly what would be decoded: whole numbers are, others if they were not rounded anew."""
+    if image.pixels.dtype.kind != "f":
+        return True
+    return image.pixels.dtype == (options.dtype or build_plan([image.header()], options).dtype)
+
+
+def _admission(volume_id: str | None) -> Callable[[Layout], object] | None:
+    if volume_id is None:
+        return None
+    return lambda layout: cache.admit(layout.total_size, volume_id)
+
+
+def _image_ids(source: Any) -> list[str] | None:
+    """A list of imageIds; None if it is something else."""
+    if isinstance(source, (str, bytes, bytearray, memoryview)) or not isinstance(source, Iterable):
+        return None
+    items = list(source)
+    try:
+        return [ImageId.parse(item).text for item in items]
+    except UsageError:
+        return None
+
+
+def _only_ids(source: Any) -> list[str]:
+    ids = _image_ids(source)
+    if ids is None:
+        raise UsageError("prefetch=False takes a list of imageIds")
+    return ids
