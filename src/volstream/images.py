@@ -87,9 +87,15 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 async def _load_all(image_ids: Sequence[str], options: dict[str, Any]) -> list[Image]:
+    """With one set of connections for all."""
     fetch = split_options(options)[1]
-    calls = [partial(_load, image_id, options) for image_id in image_ids]
-    return await all_of(calls, fetch.connections)
+    async with contextlib.AsyncExitStack() as stack:
+        if fetch.session is None and not image_ids[0].startswith("dicomfile:"):
+            from .fetch.http import make_session
+
+            options = options | {"session": await stack.enter_async_context(make_session(fetch))}
+        calls = [partial(_load, image_id, options) for image_id in image_ids]
+        return await all_of(calls, fetch.connections)
 
 
 async def _load(image_id: str, options: dict[str, Any], *, for_cache: bool = False) -> Image:

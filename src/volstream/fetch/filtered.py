@@ -15,12 +15,14 @@ class FilteredSource:
         self._source = source
         self._change = change
         self.address, self.skipped = source.address, source.skipped
-        self.connections, self.host, self.at_once = source.connections, source.host, source.at_once
+        self.connections, self.host = source.connections, source.host
+
+    @property
+    def at_once(self) -> bool:
+        return self._source.at_once
 
     async def records(self) -> list[FrameRecord]:
-        records = self._change(await self._source.records())
-        self.at_once = self._source.at_once  # which sources decide by their records
-        return records
+        return self._change(await self._source.records())
 
     def batch_size(self, record: FrameRecord) -> int:
         return self._source.batch_size(record)

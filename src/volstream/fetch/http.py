@@ -147,17 +147,19 @@ class Http:
             return self._options.session
         if not trusted:
             # Another origin gets a session that knows no secret: no header, no cookie, no client certificate.
-            self._bare = self._bare or self._make_session()
+            self._bare = self._bare or make_session(self._options)
             return self._bare
-        self._own = self._own or self._make_session()
+        self._own = self._own or make_session(self._options)
         return self._own
 
-    def _make_session(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, limit_per_host=self._options.connections),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-        )
+
+def make_session(options: FetchOptions) -> aiohttp.ClientSession:
+    """A session that keeps nothing but connections."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, limit_per_host=options.connections),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
 
 
 def _redirect(url: str, location: str, count: int) -> str:

@@ -65,8 +65,10 @@ class Source(Protocol):
     connections: int
     #: Who answers them: limits and fairness are a host's.
     host: str
-    #: Fetch everything with one request: `fetch` gets all wants of the volume together.
-    at_once: bool
+
+    @property
+    def at_once(self) -> bool:
+        """Fetch everything with one request: `fetch` gets all wants of the volume together."""
 
     @property
     def link(self) -> Link | None:
