@@ -128,5 +128,9 @@ async def _load_as(
         await session.aclose()
         raise
     async with volume:
-        await volume.load()
+        try:
+            await volume.load()
+        except VolstreamError as error:
+            error.index = None  # alone it is no slice
+            raise
         return volume.image(0).copy()

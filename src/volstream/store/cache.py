@@ -131,16 +131,17 @@ class Cache:
             if self._name(image_id) is not None:
                 item = self._use(image_id).item
                 return item if isinstance(item, Image) else None
-            place = self._place_of(image_id)
-            with contextlib.suppress(UsageError):  # closed meanwhile
-                if place is not None and place[0].segment.state(place[1]) == FULL:
-                    return view(*place)
+            for volume, index in self._places_of(image_id):
+                with contextlib.suppress(UsageError):  # closed meanwhile
+                    if volume.segment.state(index) == FULL:
+                        self._use(cast(str, volume.volume_id))
+                        return view(volume, index)
             return None
 
     def place_of(self, image_id: str) -> tuple[Volume, int] | None:
-        """A cached volume with this image, and which slice it is."""
+        """The cached volume with this image that was used last, and which slice it is."""
         with self._lock:
-            return self._place_of(image_id)
+            return next(iter(self._places_of(image_id)), None)
 
     @contextlib.contextmanager
     def pin(self, key: str) -> Iterator[Item]:
@@ -223,13 +224,11 @@ class Cache:
             raise _unknown(key)
         return self._ledger.use(name)
 
-    def _place_of(self, image_id: str) -> tuple[Volume, int] | None:
+    def _places_of(self, image_id: str) -> list[tuple[Volume, int]]:
+        """The slices that are this image, those of the volumes used last first."""
         key = _key(image_id)
-        for name, entry in reversed(self._ledger.entries.items()):
-            if isinstance(entry.item, Volume) and key in entry.item.image_keys:
-                self._ledger.use(name)
-                return entry.item, entry.item.image_keys[key]
-        return None
+        volumes = [entry.item for entry in self._ledger.entries.values() if isinstance(entry.item, Volume)]
+        return [(volume, volume.image_keys[key]) for volume in reversed(volumes) if key in volume.image_keys]
 
     def _make_room(self, size: int, *, images_only: bool = False) -> list[Item]:
         names = self._ledger.candidates(size, self.limit, lambda item: not images_only or isinstance(item, Image))

@@ -164,7 +164,8 @@ def view(volume: Volume, index: int) -> Image:
     shape = image_shape(volume.shape, segment.slices)
     position: Vector3 | None = None
     orientation = None
-    if volume.geometry.is_placed:
+    has_geometry = "affine" in volume.metadata  # segments that others make need none
+    if has_geometry and volume.geometry.is_placed:
         x, y, z = (volume.affine @ (0, 0, index % volume.shape[-1 - len(shape)], 1))[:3].tolist()
         # An uneven series is only near its affine; its images know where they are.
         position = meaning.position or (x, y, z)
@@ -176,7 +177,7 @@ def view(volume: Volume, index: int) -> Image:
         index=index,
         position=position,
         orientation=orientation,
-        spacing=volume.spacing[:2],
+        spacing=volume.spacing[:2] if has_geometry else None,
         window=meaning.window,
         rescale=meaning.rescale,
         stored_dtype=meaning.stored,
