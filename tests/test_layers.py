@@ -58,6 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 #: Where coroutines live. Everything else is plain code that any thread may call.
 MAY_AWAIT = {
     "fetch",
+    "engine.alone",
     "engine.pipeline",
     "engine.budget",
     "engine.scheduler",

@@ -46,6 +46,8 @@ def load(
     if on_error not in ("raise", "fill"):
         raise UsageError(f"on_error must be 'raise' or 'fill', not {on_error!r}")
     if not prefetch:
+        if on_error != "raise" or progress:
+            raise UsageError("prefetch=False neither fills what failed nor shows progress")
         return load_without_headers(source, options)
     volume, session = _open(source, {"stages": "full", **options})
     try:

@@ -10,23 +10,22 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
+from .engine.alone import fill_alone
 from .engine.options import EngineOptions
 from .errors import UsageError, ValueRangeError, VolstreamError
-from .fetch.filtered import FilteredSource
 from .fetch.options import FetchOptions
 from .fetch.pool import all_of
 from .fetch.source import open_source
 from .identity import ImageId, shown_of
 from .loop import LoopThread
 from .opening import split_options
-from .plan import PlanOptions
-from .records import FrameRecord
+from .plan import PlanOptions, build_plan
 from .registry import image_loaders
-from .session import Session
 from .store.cache import cache
 from .store.image import Image
-from .store.layout import Layout
+from .store.segment import Segment
 from .store.states import FAILED, FULL
+from .store.volume import Volume
 
 T = TypeVar("T")
 
@@ -109,28 +108,22 @@ async def _load(image_id: str, options: dict[str, Any], *, for_cache: bool = Fal
 
 
 async def _load_as(
-    plan: PlanOptions, fetch: FetchOptions, engine: EngineOptions, image_id: str, for_cache: bool
+    plan_options: PlanOptions, fetch: FetchOptions, engine: EngineOptions, image_id: str, for_cache: bool
 ) -> Image:
     """As a volume of one slice, out of which the image is taken."""
-
-    def admit(layout: Layout) -> None:
-        cache.admit(layout.voxels_length, image_id)
-
-    def only(records: list[FrameRecord]) -> list[FrameRecord]:
+    source = open_source([image_id], fetch)
+    try:
+        records = await source.records()
         if len(records) != 1:
             raise UsageError(f"it has {len(records)} frames: say which one", address=shown_of(image_id))
-        return records
-
-    session = Session(FilteredSource(open_source([image_id], fetch), only), plan, engine, None)
-    try:
-        volume = await session.open(admit if for_cache else None)
-    except BaseException:
-        await session.aclose()
+        plan = build_plan(records, plan_options)
+        if for_cache:
+            cache.admit(plan.nbytes, image_id)
+        with Segment.create(plan.shape, plan.dtype, plan.metadata, slices=1, fill=plan.fill) as segment:
+            await fill_alone(source, plan, segment, engine)
+            return Volume(segment, None, geometry=plan.geometry, records=records).image(0).copy()
+    except VolstreamError as error:
+        error.index = None  # alone it is no slice
         raise
-    async with volume:
-        try:
-            await volume.load()
-        except VolstreamError as error:
-            error.index = None  # alone it is no slice
-            raise
-        return volume.image(0).copy()
+    finally:
+        await source.close()

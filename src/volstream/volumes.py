@@ -75,8 +75,9 @@ def assemble(volume_id: str | None, images: Iterable[Image], options: PlanOption
     """A complete volume out of images. Raises GeometryError and so on where they do not form one."""
     by_address = {image.header().address: image for image in images}
     plan = build_plan([image.header() for image in by_address.values()], options)
+    metadata = plan.metadata | {"quality": FULL}
     segment = Segment.create(
-        plan.shape, plan.dtype, plan.metadata, slices=len(plan.slots), fill=plan.fill, admit=_admission(volume_id)
+        plan.shape, plan.dtype, metadata, slices=len(plan.slots), fill=plan.fill, admit=_admission(volume_id)
     )
     records = [slot.record for slot in plan.slots]
     volume = Volume(segment, Finished(segment), geometry=plan.geometry, records=records)

@@ -301,3 +301,13 @@ def test_a_volume_that_is_closed_leaves_the_cache(volume: volstream.Volume) -> N
     assert (image.pixels == 2).all()
     assert image.state == 8
     assert image.min == 2
+
+
+def test_without_headers_the_first_failure_is_raised(slices: Slices) -> None:
+    slices.server.misbehave(faults.status(404))
+    with pytest.raises(HttpStatusError):
+        volstream.load(slices.rs, prefetch=False)
+    with pytest.raises(UsageError, match="prefetch"):
+        volstream.load(slices.rs, prefetch=False, on_error="fill")
+    with pytest.raises(UsageError, match="list of imageIds"):
+        volstream.load(slices.server.series_url, prefetch=False)

@@ -21,6 +21,10 @@ class FilteredSource:
     def at_once(self) -> bool:
         return self._source.at_once
 
+    @property
+    def rate(self) -> float | None:
+        return self._source.rate
+
     async def records(self) -> list[FrameRecord]:
         return self._change(await self._source.records())
 

@@ -130,7 +130,7 @@ class Cache:
         with self._lock:
             if self._name(image_id) is not None:
                 item = self._use(image_id).item
-                return item if isinstance(item, Image) else None
+                return item if isinstance(item, Image) and item.state == FULL else None
             for volume, index in self._places_of(image_id):
                 with contextlib.suppress(UsageError):  # closed meanwhile
                     if volume.segment.state(index) == FULL:

@@ -23,10 +23,10 @@ class Loading:
     It stands for all slices; `first` for the first one that comes.
     """
 
-    def __init__(self, volume: Volume, fraction: float = 1.0, quality: int = FULL) -> None:
+    def __init__(self, volume: Volume, fraction: float = 1.0, quality: int | None = None) -> None:
         self._volume = volume
         self._fraction = fraction
-        self._quality = quality
+        self._quality = volume.quality if quality is None else quality
 
     @property
     def first(self) -> Loading:
@@ -36,9 +36,10 @@ class Loading:
     @property
     def done(self) -> bool:
         """What it stands for is there, or the load has ended otherwise."""
+        if self._volume.ended:
+            return True
         states = self._volume.states[self._volume.has_image]
-        there = int(np.count_nonzero((states >= self._quality) & (states <= FULL)))
-        return self._volume.ended or there >= self._fraction * len(states) > 0
+        return bool(np.count_nonzero((states >= self._quality) & (states <= FULL)) >= self._fraction * len(states))
 
     def wait(self, timeout: float | None = None) -> Volume:
         """Block until it is there, and return the volume; raises as `Volume.wait`."""
@@ -50,11 +51,12 @@ class Loading:
         return self._volume
 
     def add_done_callback(self, function: Callable[[Volume], object]) -> None:
-        """Call `function(volume)` once, in a thread of its own, when the load has ended, however it did."""
+        """Call `function(volume)` once, in a thread of its own, when it is there, or the load has ended otherwise."""
 
         def follow() -> None:
             for _ in self._volume.events():
-                pass
+                if self.done:
+                    break
             function(self._volume)
 
         threading.Thread(target=follow, name="volstream-callback", daemon=True).start()
