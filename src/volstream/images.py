@@ -38,8 +38,8 @@ def load_image(image_id: str, **options: Any) -> Image:
     options: for the loader; those of DICOM images take what `volstream.load` takes.
     Raises as `volstream.load` does; ResourceError, before it fetches pixels, if the cache has no room.
     """
-    loader = image_loaders.find(ImageId.parse(image_id).scheme)
-    return _wait_for(image_id) or cache.get_or_make(image_id, lambda: loader(image_id, **options))
+    scheme = ImageId.parse(image_id).scheme
+    return _wait_for(image_id) or cache.get_or_make(image_id, lambda: image_loaders.find(scheme)(image_id, **options))
 
 
 async def load_image_async(image_id: str, **options: Any) -> Image:

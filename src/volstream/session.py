@@ -75,6 +75,10 @@ class Session:
     def errors(self) -> Mapping[int, VolstreamError]:
         return self._pipeline.errors if self._pipeline else {}
 
+    @property
+    def is_bound(self) -> bool:
+        return self._thread is None
+
     def start(self) -> None:
         assert self._segment is not None
         self._check_process()

@@ -56,6 +56,7 @@ def test_a_local_volume_can_be_taken_apart_and_put_together() -> None:
     affine = np.diag([0.5, 0.25, 3.0, 1.0])
     volstream.create_local_volume(array, affine, volume_id="local:a").decache()
     assert list(cache) == ["local:a?slice=1", "local:a?slice=2", "local:a?slice=3"]
+    np.testing.assert_array_equal(volstream.load_image("local:a?slice=2").pixels, array[1])
     again = volstream.volume_from_images("volume:b", list(cache))
     np.testing.assert_array_equal(again.array, array)
     np.testing.assert_allclose(again.affine, affine)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import faults
 import volstream
+from dicomfactory import case
 from volstream import GeometryError, HttpStatusError, ResourceError, UsageError, cache
 
 from .conftest import Slices
@@ -311,3 +313,33 @@ def test_without_headers_the_first_failure_is_raised(slices: Slices) -> None:
         volstream.load(slices.rs, prefetch=False, on_error="fill")
     with pytest.raises(UsageError, match="list of imageIds"):
         volstream.load(slices.server.series_url, prefetch=False)
+
+
+def test_time_points(tmp_path: Path) -> None:
+    made = case("time_points", tmp_path / "time")
+    ids = [f"dicomfile:{file}" for file in made.files.values()]
+    volume = volstream.create_volume("cornerstoneStreamingDynamicImageVolume:perfusion", ids)
+    volume.load().wait(30)
+    np.testing.assert_array_equal(volume.array, made.array)
+    times, count = volume.shape[:2]
+    assert times > 1
+    image = volume.image(np.int64(count + 2))
+    np.testing.assert_array_equal(image.pixels, made.array[1, 2])
+    assert image.position == volume.image(2).position
+    volume.decache()
+    again = volstream.volume_from_images("dynamic:perfusion", ids)
+    assert again.complete
+    np.testing.assert_array_equal(again.array, made.array)
+
+
+def test_a_volume_of_the_callers_loop_is_not_cached(slices: Slices) -> None:
+    """To evict it would be to wait for that loop, which may be waiting for the cache."""
+
+    async def main() -> None:
+        async with volstream.open(slices.rs) as volume:
+            with pytest.raises(UsageError, match="asyncio"):
+                cache.put("volume:mine", volume)
+            await volume.wait_async()
+            volstream.create_volume(VOLUME, slices.uri)  # blocks, and may
+
+    asyncio.run(main())

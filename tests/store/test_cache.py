@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import pytest
 from volstream.errors import ResourceError, UsageError
 from volstream.store.cache import Cache
 from volstream.store.image import Image
-from volstream.store.memory import installed
+from volstream.store.lease import directory
+from volstream.store.memory import capacity, installed
 from volstream.store.segment import Segment
 from volstream.store.volume import Volume
 
@@ -48,8 +50,12 @@ def cache() -> Cache:
 # What cache_test.js asserts
 
 
-def test_the_default_limit_is_a_quarter_of_the_memory() -> None:
-    assert Cache().limit == installed() // 4
+def test_the_default_limit_is_a_quarter_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    total = next(int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines() if "MemTotal" in line)
+    assert installed() <= total * 1024
+    assert Cache().limit == min(installed() // 4, capacity(directory()))
+    monkeypatch.setattr("volstream.store.cache.capacity", lambda folder: 64 << 20)
+    assert Cache().limit == 64 << 20, "a container's small /dev/shm"
 
 
 @pytest.mark.parametrize("limit", [None, "a lot", -1, 1.5, True])

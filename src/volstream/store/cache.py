@@ -21,8 +21,9 @@ from ..errors import UsageError, VolstreamError
 from ..identity import ImageId, ImageKey, shown_of
 from .flights import Flights
 from .image import Image, view
+from .lease import directory
 from .ledger import Entry, Ledger
-from .memory import installed
+from .memory import capacity, installed
 from .states import FULL
 from .volume import Volume
 
@@ -57,12 +58,13 @@ class Cache:
 
     @property
     def limit(self) -> int:
-        """Bytes that may be used; at first a quarter of the memory of the machine, or of this process's cgroup.
+        """Bytes that may be used; at first a quarter of the memory of the machine, or of this process's cgroup, and no
+        more than where shared memory lies holds.
 
         Setting it lower evicts; ResourceError, and nothing changes, if more than that cannot be evicted.
         """
         if self._limit is None:
-            self._limit = installed() // 4
+            self._limit = min(installed() // 4, capacity(directory()))
         return self._limit
 
     @limit.setter
@@ -99,7 +101,8 @@ class Cache:
             try:
                 evicted = self._make_room(size)
             except BaseException:
-                self._ledger.promise(_key(key), ahead)
+                if ahead:
+                    self._ledger.promise(_key(key), ahead)
                 raise
             if _key(key) in self._flights:
                 self._ledger.promise(_key(key), size)
@@ -241,6 +244,8 @@ class Cache:
         if isinstance(item, Volume):
             if item.segment.closed or item.cache is not None:
                 raise UsageError("a volume that is closed, or cached already, cannot be cached")
+            if item.is_bound:  # to evict it would be to wait for a loop that may wait for the cache
+                raise UsageError("a volume that was opened under asyncio cannot be cached; create_volume makes one")
             evicted = self._make_room(item.segment.nbytes)
             item.cache, item.volume_id = self, key
             self._ledger.add(key, item, item.segment.nbytes)

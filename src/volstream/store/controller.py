@@ -18,6 +18,10 @@ class Controller(Protocol):
     def errors(self) -> Mapping[int, VolstreamError]:
         """The error of each slice that failed, by index."""
 
+    @property
+    def is_bound(self) -> bool:
+        """It runs on an event loop of the caller's."""
+
     def start(self) -> None:
         """Load what is not there yet, or join the load that runs; the activity is "loading" when this returns."""
 
@@ -39,6 +43,8 @@ class Controller(Protocol):
 
 class Finished:
     """Of a volume that was complete when it was made: there is nothing to load, and nothing that could stop."""
+
+    is_bound = False
 
     def __init__(self, segment: Segment) -> None:
         self.errors: Mapping[int, VolstreamError] = {}

@@ -63,6 +63,12 @@ def _machine() -> Iterator[int]:
             yield int(line.split()[1]) * 1024
 
 
+def capacity(folder: Path) -> int:
+    """Bytes that the file system of `folder` holds, free or not."""
+    status = os.statvfs(folder)
+    return status.f_blocks * status.f_frsize
+
+
 def installed() -> int:
     """Bytes of memory that this process may ever use: the machine's, or its cgroup's."""
     limits = [int(line.split()[1]) * 1024 for line in _lines(Path("/proc/meminfo")) if line.startswith("MemTotal:")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -145,10 +146,9 @@ class Volume:
 
         Its pixels mean something once its `state` says so. UsageError if there is no such image.
         """
-        index = image if isinstance(image, int) else self.image_index(image)
+        index = self.image_index(image) if isinstance(image, str) else operator.index(image)
         if index is None or not 0 <= index < self.segment.slices or not self.has_image[index]:
-            which = f"index {image}" if isinstance(image, int) else "this imageId"
-            raise UsageError(f"the volume has no image with {which}")
+            raise UsageError(f"the volume has no image with {'this imageId' if index is None else f'index {index}'}")
         return view(self, index)
 
     def image_index(self, image_id: str) -> int | None:
@@ -202,6 +202,11 @@ class Volume:
     def is_loading(self) -> bool:
         """Somebody fills it."""
         return not self.segment.closed and self.segment.activity == "loading" and not self.ended
+
+    @property
+    def is_bound(self) -> bool:
+        """It loads on an event loop of the caller's, which alone can close it."""
+        return self._controller is not None and self._controller.is_bound
 
     @property
     def errors(self) -> Mapping[int, VolstreamError]:
