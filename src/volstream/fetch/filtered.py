@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from volstream.fetch.link import Link
 from volstream.fetch.source import Put, Source, Want
 from volstream.records import FrameRecord
 
@@ -22,8 +23,8 @@ class FilteredSource:
         return self._source.at_once
 
     @property
-    def rate(self) -> float | None:
-        return self._source.rate
+    def link(self) -> Link | None:
+        return self._source.link
 
     async def records(self) -> list[FrameRecord]:
         return self._change(await self._source.records())
