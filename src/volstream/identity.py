@@ -19,6 +19,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from .errors import UsageError
 
+#: Begins the addresses of objects in memory: numbers in a list, which name nothing outside it.
+IN_MEMORY = "dicomfile:memory:"
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.+)", re.DOTALL)  # one letter is a Windows drive
 _WADO_RS = re.compile(
     r"(?:.*/studies/(?P<study>[0-9.]+)|.*)/series/(?P<series>[0-9.]+)/instances/(?P<instance>[0-9.]+)"

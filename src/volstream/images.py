@@ -60,7 +60,7 @@ def load_each(image_ids: Sequence[str], **options: Any) -> list[Image]:
     images: list[Image] = []
     for scheme, some in by_scheme.items():
         if image_loaders.is_built_in(scheme):
-            images += _run(_load_all(some, options))
+            images += _run(_load_all(some, options, is_remote=scheme != "dicomfile"))
         else:
             with ThreadPoolExecutor(FetchOptions().connections) as pool:
                 images += pool.map(partial(image_loaders.find(scheme), **options), some)
@@ -71,8 +71,9 @@ def _wait_for(image_id: str) -> Image | None:
     """The image out of the cache; of a volume that loads, once it is there."""
     place = cache.place_of(image_id)
     if place is not None and place[0].is_loading and place[0].states[place[1]] not in (FULL, FAILED):
-        with contextlib.suppress(VolstreamError):  # it will not come that way
+        with contextlib.suppress(UsageError):  # attached
             place[0].prioritize([place[1]])
+        with contextlib.suppress(VolstreamError):  # it will not come that way
             place[0].wait(slices=[place[1]])
     return cache.find(image_id)
 
@@ -85,11 +86,11 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
         thread.close()
 
 
-async def _load_all(image_ids: Sequence[str], options: dict[str, Any]) -> list[Image]:
+async def _load_all(image_ids: Sequence[str], options: dict[str, Any], *, is_remote: bool) -> list[Image]:
     """With one set of connections for all."""
     fetch = split_options(options)[1]
     async with contextlib.AsyncExitStack() as stack:
-        if fetch.session is None and not image_ids[0].startswith("dicomfile:"):
+        if is_remote and fetch.session is None:
             from .fetch.http import make_session
 
             options = options | {"session": await stack.enter_async_context(make_session(fetch))}
@@ -118,7 +119,7 @@ async def _load_as(
             raise UsageError(f"it has {len(records)} frames: say which one", address=shown_of(image_id))
         plan = build_plan(records, plan_options)
         if for_cache:
-            cache.admit(plan.nbytes, image_id)
+            cache.admit(plan.nbytes, image_id, for_image=True)
         with Segment.create(plan.shape, plan.dtype, plan.metadata, slices=1, fill=plan.fill) as segment:
             await fill_alone(source, plan, segment, engine)
             return Volume(segment, None, geometry=plan.geometry, records=records).image(0).copy()

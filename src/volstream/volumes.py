@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .errors import UsageError, ValueRangeError
+from .errors import DamagedError, UsageError, ValueRangeError
 from .fetch.filtered import FilteredSource
 from .fetch.source import open_source
 from .identity import ImageId, VolumeId
@@ -58,6 +58,8 @@ def volume_from_images(volume_id: str, images: Iterable[Image | str], **options:
 
 def stream_volume(volume_id: str, image_ids: Any, /, *, prefetch: bool = True, **options: Any) -> Volume:
     """The built-in volume loader."""
+    if isinstance(image_ids, Iterator):
+        image_ids = list(image_ids)
     if not prefetch:
         return _stream(volume_id, _only_ids(image_ids), options, prefetch=False)
     if (ids := _image_ids(image_ids)) is not None:
@@ -73,8 +75,8 @@ def load_without_headers(source: Any, options: dict[str, Any]) -> Volume:
 
 def assemble(volume_id: str | None, images: Iterable[Image], options: PlanOptions) -> Volume:
     """A complete volume out of images. Raises GeometryError and so on where they do not form one."""
-    by_address = {image.header().address: image for image in images}
-    plan = build_plan([image.header() for image in by_address.values()], options)
+    by_frame = _by_frame(images)
+    plan = build_plan([image.header() for image in by_frame.values()], options)
     metadata = plan.metadata | {"quality": FULL}
     segment = Segment.create(
         plan.shape, plan.dtype, metadata, slices=len(plan.slots), fill=plan.fill, admit=_admission(volume_id)
@@ -82,11 +84,11 @@ def assemble(volume_id: str | None, images: Iterable[Image], options: PlanOption
     records = [slot.record for slot in plan.slots]
     volume = Volume(segment, Finished(segment), geometry=plan.geometry, records=records)
     try:
-        _place(volume, by_address)
+        _place(volume, by_frame)
     except BaseException as error:
         volume.close()
         if isinstance(error, ValueRangeError) and options.dtype is None:
-            return assemble(volume_id, by_address.values(), replace(options, dtype="int32"))
+            return assemble(volume_id, by_frame.values(), replace(options, dtype="int32"))
         raise
     return volume
 
@@ -96,13 +98,13 @@ def _stream(volume_id: str, images: Sequence[Image | str], options: dict[str, An
     if not images:
         raise UsageError(f"{volume_id!r} is not cached: to make it takes image_ids")
     plan, fetch, engine = split_options(options)
-    given: dict[tuple[str, int], Image] = {}
+    there: list[Image] = []
     alone: list[str] = []
     rest: list[str] = []
     for each in images:
         image = each if isinstance(each, Image) else cache.find(each)
         if image is not None and image.state == FULL and _is_as_planned(image, plan):
-            given[_frame_of(image)] = image
+            there.append(image)
         elif isinstance(each, Image):
             raise UsageError(
                 f"an image of {each.pixels.dtype} in state {each.state} cannot become part of this volume",
@@ -111,38 +113,47 @@ def _stream(volume_id: str, images: Sequence[Image | str], options: dict[str, An
         else:
             is_dicom = image_loaders.is_built_in(ImageId.parse(each).scheme)
             (rest if prefetch and is_dicom else alone).append(each)
-    given |= {_frame_of(image): image for image in load_each(alone, **options)}
+    there += load_each(alone, **options)
     if not rest:
-        return assemble(volume_id, given.values(), plan)
+        return assemble(volume_id, there, plan)
+    given = _by_frame(there)
 
     def complete(records: list[FrameRecord]) -> list[FrameRecord]:
-        found = {(record.uid, record.frame): record for record in records}
-        return list((found | {frame: image.header() for frame, image in given.items()}).values())
+        missing = [record for record in records if _frame_of(record) not in given]
+        return [image.header() for image in given.values()] + missing
 
-    source = FilteredSource(open_source(rest, fetch), complete)
-    volume, _ = open_on_thread(source, plan, engine, _admission(volume_id))
+    volume, _ = open_on_thread(FilteredSource(open_source(rest, fetch), complete), plan, engine, _admission(volume_id))
     try:
-        _place(volume, {image.header().address: image for image in given.values()})
+        _place(volume, given)
     except BaseException:
         volume.close()
         raise
     return volume
 
 
-def _frame_of(image: Image) -> tuple[str, int]:
-    header = image.header()
-    return header.uid, header.frame
+def _frame_of(record: FrameRecord) -> tuple[str, int]:
+    return record.uid or record.address, record.frame
 
 
-def _place(volume: Volume, images: Mapping[str, Image]) -> None:
+def _by_frame(images: Iterable[Image]) -> dict[tuple[str, int], Image]:
+    """Each image once, though it may be given twice."""
+    frames: dict[tuple[str, int], Image] = {}
+    for image in images:
+        kept = frames.setdefault(_frame_of(image.header()), image)
+        if kept is not image and not np.array_equal(kept.pixels, image.pixels):
+            raise DamagedError("two different images have this UID", uid=image.uid or None)
+    return frames
+
+
+def _place(volume: Volume, images: Mapping[tuple[str, int], Image]) -> None:
     """Copy images to the slices that were planned for them; where no image lies, say so."""
     with contextlib.closing(volume.segment.writer()) as writer:
         for index in range(volume.segment.slices):
             record = volume.record(index)
             if record is None:
                 writer.fail(index)
-            elif (image := images.get(record.address)) is not None:
-                low, high = (image.min, image.max) if image.min <= image.max else extremes(image.pixels)
+            elif (image := images.get(_frame_of(record))) is not None:
+                low, high = extremes(image.pixels)
                 limits = None if volume.dtype.kind == "f" else np.iinfo(volume.dtype)
                 if limits is not None and not (limits.min <= low and high <= limits.max):
                     message = f"pixels from {low:g} to {high:g} do not fit {volume.dtype}"
@@ -165,11 +176,10 @@ def _admission(volume_id: str | None) -> Callable[[Layout], object] | None:
 
 def _image_ids(source: Any) -> list[str] | None:
     """A list of imageIds; None if it is something else."""
-    if isinstance(source, (str, bytes, bytearray, memoryview)) or not isinstance(source, Iterable):
+    if isinstance(source, (str, bytes, bytearray)) or not isinstance(source, (Sequence, Set)):
         return None
-    items = list(source)
     try:
-        return [ImageId.parse(item).text for item in items]
+        return [ImageId.parse(item).text for item in source]
     except UsageError:
         return None
 

@@ -12,7 +12,7 @@ import pytest
 import faults
 import volstream
 from dicomfactory import case
-from volstream import GeometryError, HttpStatusError, ResourceError, UsageError, cache
+from volstream import HttpStatusError, ResourceError, UsageError, cache
 
 from .conftest import Slices
 
@@ -114,33 +114,6 @@ def test_a_volume_of_cached_images_needs_no_request(volume: volstream.Volume, sl
 # Beyond
 
 
-def test_only_what_is_missing_is_fetched(slices: Slices) -> None:
-    kept = volstream.load_image(slices.rs[1])
-    volstream.load_image(slices.uri[4])
-    before = slices.server.count("/frames/")
-    volume = volstream.volume_from_images("volume:rest", [kept, *slices.rs])
-    assert volume.states.tolist() == [0, 8, 0, 0, 8]
-    volume.load().wait(30)
-    assert slices.server.count("/frames/") == before + 3
-    assert (volume.array[:, 0, 0] == (1, 2, 3, 4, 5)).all()
-
-
-def test_images_given_need_not_be_cached(slices: Slices) -> None:
-    images = [volstream.load_image(image_id) for image_id in slices.files]
-    cache.purge()
-    volume = volstream.volume_from_images("volume:given", reversed(images))
-    assert (volume.array[:, 0, 0] == (1, 2, 3, 4, 5)).all()
-
-
-def test_the_geometry_is_planned_as_always(slices: Slices) -> None:
-    images = [volstream.load_image(image_id) for image_id in slices.files]
-    with pytest.raises(GeometryError, match="missing"):
-        volstream.volume_from_images("volume:gap", images[:2] + images[3:])
-    volume = volstream.volume_from_images("volume:gap", images[:2] + images[3:], gaps="fill")
-    assert volume.states.tolist() == [8, 8, 255, 8, 8]
-    assert (volume.array[:, 0, 0] == (1, 2, 0, 4, 5)).all()
-
-
 def test_the_same_id_is_the_same_volume(volume: volstream.Volume) -> None:
     assert volstream.create_volume(VOLUME) is volume
     assert volstream.create_volume(VOLUME, ["wadors:elsewhere/series/1/instances/2/frames/1"]) is volume
@@ -207,21 +180,6 @@ def test_a_slice_that_failed_is_loaded_alone(slices: Slices) -> None:
     image = volstream.load_image(slices.uri[2])
     assert not image.is_view
     assert (image.pixels == 3).all()
-
-
-@pytest.mark.parametrize("form", ["rs", "uri", "files"])
-def test_without_the_headers_of_the_series(slices: Slices, form: str) -> None:
-    ids = getattr(slices, form)
-    volume = volstream.create_volume(VOLUME, ids, prefetch=False)
-    assert volume.complete
-    assert (volume.array[:, 0, 0] == (1, 2, 3, 4, 5)).all()
-    assert slices.requests == {"rs": 10, "uri": 5, "files": 0}[form]
-    assert slices.server.count("/series/[0-9.]+/metadata") == 0
-    assert list(cache) == [VOLUME], "the images are in the volume, not beside it"
-    with volstream.load(ids, prefetch=False) as alone:
-        np.testing.assert_array_equal(alone.array, volume.array)
-        np.testing.assert_array_equal(alone.affine, volume.affine)
-        assert alone.metadata == volume.metadata
 
 
 def test_any_source_may_be_cached(slices: Slices) -> None:
@@ -305,16 +263,6 @@ def test_a_volume_that_is_closed_leaves_the_cache(volume: volstream.Volume) -> N
     assert image.min == 2
 
 
-def test_without_headers_the_first_failure_is_raised(slices: Slices) -> None:
-    slices.server.misbehave(faults.status(404))
-    with pytest.raises(HttpStatusError):
-        volstream.load(slices.rs, prefetch=False)
-    with pytest.raises(UsageError, match="prefetch"):
-        volstream.load(slices.rs, prefetch=False, on_error="fill")
-    with pytest.raises(UsageError, match="list of imageIds"):
-        volstream.load(slices.server.series_url, prefetch=False)
-
-
 def test_time_points(tmp_path: Path) -> None:
     made = case("time_points", tmp_path / "time")
     ids = [f"dicomfile:{file}" for file in made.files.values()]
@@ -343,3 +291,10 @@ def test_a_volume_of_the_callers_loop_is_not_cached(slices: Slices) -> None:
             volstream.create_volume(VOLUME, slices.uri)  # blocks, and may
 
     asyncio.run(main())
+
+
+def test_an_image_does_not_evict_a_volume(volume: volstream.Volume, slices: Slices) -> None:
+    cache.limit = cache.size
+    with pytest.raises(ResourceError, match="do not make way"):
+        volstream.load_image(slices.files[0])
+    assert not volume.segment.closed

@@ -90,16 +90,16 @@ class Cache:
         with self._lock:
             return self._ledger.held
 
-    def admit(self, size: int, key: str) -> None:
+    def admit(self, size: int, key: str, *, for_image: bool = False) -> None:
         """Make room for `size` bytes, or raise ResourceError and leave everything as it is.
 
         For loaders, before they allocate. While `create_volume` or `load_image` makes what has this id, the room is
-        kept for it.
+        kept for it. A volume does not make way `for_image`.
         """
         with self._lock:
             ahead = self._ledger.redeem(_key(key))
             try:
-                evicted = self._make_room(size)
+                evicted = self._make_room(size, images_only=for_image)
             except BaseException:
                 if ahead:
                     self._ledger.promise(_key(key), ahead)
@@ -317,9 +317,10 @@ def _unknown(key: str) -> UsageError:
 
 def _copies(volume: Volume) -> list[Image]:
     there = np.flatnonzero((volume.states == FULL) & volume.has_image).tolist()
-    if any(volume.image_id(index) is None for index in there):
+    views = [view(volume, index) for index in there]
+    if any(image.image_id is None for image in views):
         raise UsageError("the slices of this volume have no imageIds by which they could be kept")
-    return [view(volume, index).copy() for index in there]
+    return [image.copy() for image in views]
 
 
 def _close(items: list[Item]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from ..identity import ImageKey
+from ..identity import IN_MEMORY, ImageKey
 from ..records import IDENTITY, FrameRecord, PixelFormat, Rescale, SeriesInfo, Vector3
 from .layout import image_shape
 from .meaning import ImageMeaning, keys_of
@@ -173,7 +173,7 @@ def view(volume: Volume, index: int) -> Image:
         orientation = (*row, *column)
     return Image(
         pixels=segment.array.reshape(segment.slices, *shape)[index],
-        image_id=volume.image_id(index),
+        image_id=_id_at(volume, index),
         index=index,
         position=position,
         orientation=orientation,
@@ -200,4 +200,10 @@ def extremes(pixels: npt.NDArray[Any]) -> tuple[float, float]:
 def keys_at(volume: Volume, index: int) -> set[ImageKey]:
     """What the image of a slice may be asked for by."""
     meaning = ImageMeaning.of(volume.metadata, index)
-    return keys_of(volume.image_id(index), meaning.uid, meaning.frame, meaning.frames)
+    return keys_of(_id_at(volume, index), meaning.uid, meaning.frame, meaning.frames)
+
+
+def _id_at(volume: Volume, index: int) -> str | None:
+    """The imageId of a slice, if it has one that means something elsewhere."""
+    image_id = volume.image_id(index)
+    return None if image_id is None or image_id.startswith(IN_MEMORY) else image_id

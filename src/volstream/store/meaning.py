@@ -78,9 +78,7 @@ def keys_of(image_id: str | None, uid: str, frame: int, frames: int) -> set[Imag
     """Everything that an image may be asked for by. The only frame of its instance needs no number."""
     objects = [uid] if uid else []
     keys: set[ImageKey] = set()
-    if image_id is not None and not image_id.startswith(
-        "dicomfile:memory:"
-    ):  # a number in a list, of which there are many
+    if image_id is not None:
         try:
             parsed = ImageId.parse(image_id)
             keys.add(parsed.key)
