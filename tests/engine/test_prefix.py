@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from volstream import _native
-from volstream.engine.prefix import MOST_REDUCED, prefix_sizes, useful
+from volstream.engine.prefix import MOST_REDUCED, finest, prefix_sizes, useful
 from volstream.errors import DamagedError, UnsupportedError
 from volstream.records import PixelFormat
 from volstream.syntaxes import HTJ2K_LOSSLESS, HTJ2K_RPCL, JPEG_2000_LOSSLESS, JPEG_LS
@@ -63,6 +63,10 @@ def test_sizes_are_the_shortest_prefixes_that_decode_as_the_whole_does(syntax: s
         whole = decoded(syntax, data, reduce)
         assert decoded(syntax, data[:size], reduce) == whole
         assert decoded(syntax, data[: size - 1], reduce) != whole
+        coarser = reduce + 1 if reduce < resolutions else None
+        assert (finest(data[:size]), finest(data[: size - 1])) == (reduce, coarser)
+    assert finest(data) == 0
+    assert finest(data[:80]) is None
 
 
 def test_there_are_as_many_sizes_as_resolutions(syntax: str) -> None:
@@ -95,6 +99,7 @@ def test_other_codecs_have_no_useful_prefix() -> None:
     data = bytes(imagecodecs.jpegls_encode(FRAME))
     assert not useful(data)
     assert prefix_sizes(PIXEL, JPEG_LS, data) is None
+    assert finest(data) is None
 
 
 def test_a_frame_that_would_be_refused_has_no_sizes(syntax: str) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import imagecodecs
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from volstream import _native
@@ -279,6 +279,7 @@ def test_a_jp2_file_counts_from_its_first_byte() -> None:
 # --- Damage ---------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.sampled_from(NAMES), st.data())
 def test_damage_is_survived(name: str, choose: st.DataObject) -> None:
     data = bytearray(stream_named(name).data)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from volstream import _native
@@ -79,6 +79,7 @@ def wide(dtype: str, reduce: int, method: str = "linear", content: str = "extrem
             "method": method, "gap": 0}  # fmt: skip
 
 
+@settings(deadline=None)
 @given(cases)
 @example(wide("uint16", 7))
 @example(wide("int16", 8))

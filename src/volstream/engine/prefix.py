@@ -1,4 +1,4 @@
-"""Prefixes of JPEG 2000 and HTJ2K frames: whether one is of use, and how long it must be.
+"""Prefixes of JPEG 2000 and HTJ2K frames: whether one is of use, how long it must be, what it holds.
 
 A codestream that is ordered by resolution begins with a smaller image, and `reduce` r is how often its size is halved.
 Everything here is pure: bytes in, numbers out. All of it reads headers only (`_native.resolution_ends`); nothing is
@@ -41,3 +41,10 @@ def prefix_sizes(pixel: PixelFormat, transfer_syntax: str, codestream: Buffer) -
         return None
     ends = _native.resolution_ends(codestream) or []
     return {reduce: end for reduce, end in enumerate(ends[: MOST_REDUCED + 1]) if reduce and end} or None
+
+
+def finest(codestream_prefix: Buffer) -> int | None:
+    """The least `reduce` for which a prefix holds everything; None if it has not even the lowest resolution."""
+    size = memoryview(codestream_prefix).nbytes
+    ends = _native.resolution_ends(codestream_prefix) or []
+    return next((reduce for reduce, end in enumerate(ends) if end is not None and end <= size), None)
