@@ -22,7 +22,9 @@ from .loading import Loading
 from .meaning import addresses_of, geometry_of
 from .segment import Segment
 from .states import ENDED, FAILED, FULL
+from .statistics import Histogram, Tally
 from .waiting import Goal, Patience
+from .window import default_window
 
 if TYPE_CHECKING:
     from ..plan import Geometry
@@ -59,6 +61,7 @@ class Volume:
         self._records = records
         #: Per slice: is there an image for it? The others are gaps, in state 255 with the fill value.
         self.has_image: npt.NDArray[np.bool_] = np.ones(segment.slices, bool)
+        self._tally = Tally(segment)
         #: The quality at which a slice counts as loaded: full, unless less was asked for.
         self.quality: int = segment.metadata.get("quality", FULL)
         self._addresses = addresses_of(segment.metadata, segment.slices)
@@ -102,6 +105,19 @@ class Volume:
         if np.isnan(ranges).all():
             return math.nan, math.nan
         return float(np.nanmin(ranges[:, 0])), float(np.nanmax(ranges[:, 1]))
+
+    def histogram(self, bins: int = 256) -> Histogram:
+        """How many voxels have which value, between the ends of `range`, of the slices that are at full quality now.
+
+        Costs a look at the slices that came since the last call. Approximate slices are not counted: `slices` of the
+        result says how many were.
+        """
+        return self._tally.histogram(self.segment, bins, self.range, self.progress.total)
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """(center, width) to show it with, from the headers of all images, or by modality; None while nothing tells."""
+        return default_window(self.metadata, self.range)
 
     # What it means
 
