@@ -9,8 +9,9 @@ import pytest
 
 import faults as bad
 from badserver import BadServer
-from fetching import fetch, fetch_in_pieces, frames_of, got, is_gapless, joined, make_files, sent, whole
-from volstream.fetch.source import Partial
+from fetching import fetch, fetch_in_pieces, frames_of, got, is_gapless, joined, make_files, run, sent, whole
+from volstream.errors import HttpStatusError
+from volstream.fetch.source import Fetched, Partial, Want, open_source
 from volstream.syntaxes import HTJ2K_RPCL
 
 
@@ -84,6 +85,57 @@ def test_less_than_the_codestreams_header_is_no_beginning(files: list[bytes]) ->
     )
     assert whole(came) == frames_of(files)
     assert all(len(ranges) == 2 and is_gapless(ranges) for ranges in sent(server).values())
+
+
+def test_the_beginning_is_never_all_of_it(files: list[bytes]) -> None:
+    """If only framing is missing, that comes at once."""
+    length = len(frames_of(files)[0][0])
+    for size in range(length - 200, length, 10):
+        (came,), server = fetch_in_pieces(files[:1], sizes=(size, None))
+        assert whole([came]) == frames_of(files)[:1]
+        assert all(isinstance(piece, Partial) and size <= len(piece.data) < length for piece in came[:-1])
+        assert all(map(is_gapless, sent(server).values()))
+
+
+def test_a_beginning_stays_what_it_is_whatever_follows(files: list[bytes]) -> None:
+    """The first attempt to go on brings rubbish, and then nothing; others do not know of it."""
+    rubbish = bad.both(bad.changed(framing="chunked"), lambda request, reply: setattr(reply, "body", bytes(5000)))
+
+    async def main() -> None:
+        async with BadServer(files[:1]) as server:
+            server.misbehave(bad.nth(1, rubbish), ranged=True)
+            server.misbehave(bad.nth(2, bad.status(404)))
+            source = open_source(server.series_url)
+            came: list[Fetched] = []
+
+            async def put(want: Want, fetched: Fetched) -> None:
+                came.append(fetched)
+
+            (record,) = await source.records()
+            await source.fetch([Want(0, record, size=300)], put)
+            held = came.pop()
+            assert isinstance(held, Partial)
+            for size in (None, 900, None, None):
+                await source.fetch([Want(0, record, size=size, held=held)], put)
+            await source.close()
+            assert isinstance(came[0], HttpStatusError)
+            assert isinstance(came[1], Partial)
+            assert came[1].data == frames_of(files)[0][0][: len(came[1].data)]
+            assert got(came[2:]) == frames_of(files[:1]) * 2
+
+    run(main)
+
+
+def test_what_stands_before_a_frame_is_learnt(files: list[bytes]) -> None:
+    _, server = fetch_in_pieces(files, _with_headers(2000))
+    assert [len(ranges) for ranges in sent(server).values()] == [3, 2, 2]
+
+
+def test_unusual_framing_is_not_looked_through_for_long(files: list[bytes]) -> None:
+    long = bad.both(bad.changed(newline=b"\n"), bad.bodies(lambda body: body + bytes(30000)))
+    came, server = fetch_in_pieces(files[:1], lambda s: s.misbehave(long))
+    assert len(whole(came)[0][0]) > 30000
+    assert server.count("/frames/") == 4
 
 
 def test_a_frame_smaller_than_what_is_wanted_comes_whole(files: list[bytes]) -> None:
@@ -223,6 +275,19 @@ def test_what_cannot_be_put_together_comes_whole_and_ranges_are_asked_for_no_mor
     assert whole(came) == frames_of(files)
     ranged = [request.target for request in server.requests if "range" in request.headers]
     assert set(ranged) == {server.requests[1].target}, "asked of the first frame only"
+
+
+def test_a_small_frame_sent_whole_tells_nothing_about_ranges(files: list[bytes]) -> None:
+    first = bad.nth(0, bad.changed(ranges=False))
+    came, server = fetch_in_pieces(files, lambda s: s.misbehave(first, times=1), sizes=(1 << 20,))
+    assert whole(came) == frames_of(files)
+    assert all("range" in request.headers for request in server.requests if "/frames/" in request.target)
+
+
+def test_an_answer_that_brings_nothing_new_is_the_last(files: list[bytes]) -> None:
+    came, server = fetch_in_pieces(files[:1], lambda s: s.misbehave(bad.other_range(lambda a, b: (0, 99))))
+    assert whole(came) == frames_of(files[:1])
+    assert server.count("/frames/") == 3
 
 
 def test_bytes_that_are_not_where_they_are_said_to_be(files: list[bytes]) -> None:

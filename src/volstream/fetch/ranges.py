@@ -61,6 +61,8 @@ class RangeClient:
     async def _assemble(self, want: Want, way: Way, server: Server) -> Payload | Partial:
         body: PartialBody = PartialBody() if want.held is None else want.held.resume.copy()
         for _ in range(MOST_REQUESTS):
+            if want.size is not None and (head := body.head()):
+                server.head = max(server.head, head.size + 64)  # other frames have longer numbers in it
             if body.is_complete():
                 return frame_of(want.record, body.kind, body.chunks)
             if want.size is not None and (found := _beginning(want.record, body, want.size)):
@@ -80,7 +82,6 @@ class RangeClient:
         if not body.size:
             return server.head + size
         if head := body.head():
-            server.head = max(server.head, head.size + 64)  # others have longer numbers in it
             stop = head.size + size
         else:
             stop = 2 * body.size + size if body.may_begin_later() else 0
