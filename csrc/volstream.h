@@ -133,7 +133,8 @@ typedef struct vs_codestream {
     uint8_t is_resolution_major; /* a prefix is a smaller image: `reduce` and `allow_truncated` make sense together */
 } vs_codestream;
 
-/* VS_UNSUPPORTED if the bytes are none of the codestreams known here (raw and RLE have no signature). */
+/* VS_UNSUPPORTED if the bytes are none of the codestreams known here (raw and RLE have no signature), or end within the
+ * header of one: what follows it never changes what was found. */
 vs_status vs_probe(const uint8_t *data, size_t size, vs_codestream *out);
 
 #define VS_RESOLUTIONS 33 /* at most, ISO 15444-1 A.6.1 */

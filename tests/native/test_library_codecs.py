@@ -209,6 +209,33 @@ def test_probe_tells_what_the_header_says(codec: str) -> None:
     assert _native.probe(b"BM" + bytes(60)) is None
 
 
+def test_probe_of_a_beginning_tells_the_same_or_nothing(codec: str) -> None:
+    """A range of bytes is judged by it: an HTJ2K stream cut before what announces that (CAP) is no JPEG 2000."""
+    data = encode(codec, make_frame(64, 48, 8), 8)
+    whole, seen = _native.probe(data), [_native.probe(data[:size]) for size in range(len(data))]
+    known = [beginning is not None for beginning in seen]
+    first = known.index(True)
+    assert first > 20
+    assert all(known[first:])
+    assert all(beginning == whole for beginning in seen[first:])
+
+
+def test_an_announcement_that_comes_late_is_waited_for() -> None:
+    data = encode("htj2k", make_frame(64, 48, 8), 8)
+    cap, tile = data.index(b"\xff\x50"), data.index(b"\xff\x90")
+    length = 2 + int.from_bytes(data[cap + 2 : cap + 4], "big")
+    late = data[:cap] + data[cap + length : tile] + data[cap : cap + length] + data[tile:]
+    whole = _native.probe(late)
+    assert whole is not None
+    assert whole["codec"] == "htj2k"
+    assert {
+        None if seen is None else seen["codec"] for seen in (_native.probe(late[:size]) for size in range(tile + 8))
+    } == {
+        None,
+        "htj2k",
+    }
+
+
 @pytest.mark.parametrize("change", [{"rows": 20}, {"columns": 24}, {"samples_per_pixel": 3}, {"rows": 70000}])
 def test_a_header_that_contradicts_the_metadata_is_refused(codec: str, change: dict[str, int]) -> None:
     frame = make_frame(19, 23, 8)

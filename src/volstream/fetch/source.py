@@ -22,7 +22,7 @@ class Partial:
 
     data: memoryview
     transfer_syntax: str
-    #: Bytes of the whole codestream.
+    #: Bytes of the whole codestream; a few off if the server frames it unusually.
     total: int
     #: What the source needs for bringing the rest; nobody else's business.
     resume: Any
@@ -34,7 +34,7 @@ class Want:
 
     index: int
     record: FrameRecord
-    #: So many bytes of the codestream will do, from its beginning; None: all of it.
+    #: So many bytes of the codestream will do, from its beginning; None: all of it. All of it may come nevertheless.
     size: int | None = None
     #: What is here already, so that only the rest need be asked for.
     held: Partial | None = None
