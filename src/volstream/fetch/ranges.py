@@ -83,10 +83,8 @@ class RangeClient:
             return server.head + size
         if head := body.head():
             stop = head.size + size
-        else:
-            stop = 2 * body.size + size if body.may_begin_later() else 0
-        # What cannot be used by itself has to come as a whole.
-        return stop if stop > body.size else None
+            return stop if stop > body.size else None  # what is here cannot be used without the rest
+        return 2 * body.size + size if body.may_begin_later() else None
 
     async def _request(
         self, record: FrameRecord, way: Way, server: Server, body: PartialBody, stop: int | None
