@@ -67,7 +67,8 @@ def decode_file(
 
 def probe(data: Buffer) -> dict[str, Any] | None:
     """What a codestream says of itself: codec, rows, columns, components, precision, is_signed, is_lossy,
-    is_reversible, resolutions, layers, is_resolution_major; None if its signature is unknown, or its header not all there.
+    is_reversible, resolutions, layers, is_resolution_major; None if its signature is unknown, or its header not all
+    there.
 
     For JPEG 2000 and HTJ2K, `resolutions` is how many times the image can be halved, and `is_resolution_major` whether
     a prefix of the codestream is a smaller image. `data` may be a prefix that holds the main header.
