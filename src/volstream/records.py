@@ -96,6 +96,45 @@ IDENTITY = Rescale()
 
 
 @dataclass(frozen=True, slots=True)
+class Injection:
+    """An item of the Radiopharmaceutical Information Sequence (0054,0016). PS3.3 C.8.9.2."""
+
+    #: Radionuclide Total Dose, Bq, and Half Life, s; None where they are absent or no number.
+    dose: float | None = None
+    half_life: float | None = None
+    #: Radiopharmaceutical Start DateTime (DT) and Start Time (TM), as they are written.
+    start: str = ""
+    start_time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PetInfo:
+    """What standardised uptake values are computed from, as the headers have it: times are texts. PS3.3 C.8.9.
+
+    One object for all instances of a series, as long as they agree and midnight does not fall among them.
+    """
+
+    corrected: tuple[str, ...] = ()
+    decay_correction: str = ""
+    suv_type: str = ""
+    #: Patient's Weight, kg, Size, m, and Sex.
+    weight: float | None = None
+    size: float | None = None
+    sex: str = ""
+    series_date: str = ""
+    series_time: str = ""
+    timezone: str = ""
+    injections: tuple[Injection, ...] = ()
+    #: When the scan began, (0009,100D) of GE: DT.
+    ge_scan_start: str = ""
+    #: SUV per count, and Bq/ml per count, (7053,1000) and (7053,1009) of Philips.
+    philips_suv: float | None = None
+    philips_activity: float | None = None
+    #: Of the image itself; it stands here since it changes at midnight at most.
+    acquisition_date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SeriesInfo:
     """What the instances of one series share; equal instances share one object."""
 
@@ -109,6 +148,8 @@ class SeriesInfo:
     patient_position: str = ""
     #: Units (0054,1001) of PET, or DoseUnits (3004,0002) of RTDOSE.
     units: str = ""
+    #: Of PET alone.
+    pet: PetInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)

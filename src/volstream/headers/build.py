@@ -9,6 +9,7 @@ from volstream.errors import VolstreamError
 from volstream.headers import pixels
 from volstream.headers.frames import frame_attributes, frame_count
 from volstream.headers.labels import labels
+from volstream.headers.pet import pet_info
 from volstream.headers.values import Attributes, integer, lenient, number, shared, text, texts, vector
 from volstream.records import FrameRecord, Location, PixelFormat, SeriesInfo, Vector3
 
@@ -19,6 +20,7 @@ Locate: TypeAlias = "Callable[[PixelFormat, int], Sequence[Location | None]]"
 @shared(
     "SpecificCharacterSet", "StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "Modality", "FrameOfReferenceUID",
     "VolumeFrameOfReferenceUID", "SeriesDescription", "Manufacturer", "PatientPosition", "Units", "DoseUnits",
+    "PetInfo",
 )  # fmt: skip
 def series_info(attributes: Attributes) -> SeriesInfo:
     def get(keyword: str) -> str:
@@ -34,6 +36,7 @@ def series_info(attributes: Attributes) -> SeriesInfo:
         manufacturer=get("Manufacturer"),
         patient_position=get("PatientPosition"),
         units=get("Units") or get("DoseUnits"),
+        pet=attributes.get("PetInfo"),
     )
 
 
@@ -69,7 +72,8 @@ def _build(
     count = frame_count(attributes)
     pixel = pixels.pixel_format(attributes)
     locations = locate(pixel, count)
-    series = series_info(attributes)
+    pet = pet_info(attributes)
+    series = series_info(attributes | {"PetInfo": pet} if pet else attributes)
     uid = uid_of(attributes)
     instance_number = lenient(integer, attributes, "InstanceNumber")
     records = []

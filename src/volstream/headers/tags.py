@@ -1,4 +1,7 @@
-"""The attributes that records are made of: keyword, tag and value representation (PS3.6)."""
+"""The attributes that records are made of: keyword, tag and value representation (PS3.6).
+
+Private elements stand at the end, under names of our own, at the block where their vendors put them.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,32 @@ SpecificCharacterSet 00080005 CS
 ImageType 00080008 CS
 SOPClassUID 00080016 UI
 SOPInstanceUID 00080018 UI
+SeriesDate 00080021 DA
+AcquisitionDate 00080022 DA
 AcquisitionDateTime 0008002A DT
+SeriesTime 00080031 TM
 AcquisitionTime 00080032 TM
 ContentTime 00080033 TM
 Modality 00080060 CS
 Manufacturer 00080070 LO
+TimezoneOffsetFromUTC 00080201 SH
 SeriesDescription 0008103E LO
 AvailableTransferSyntaxUID 00083002 UI
 FrameType 00089007 CS
 ComplexImageComponent 00089208 CS
+PatientSex 00100040 CS
+PatientSize 00101020 DS
+PatientWeight 00101030 DS
 SliceThickness 00180050 DS
 InversionTime 00180082 DS
 EchoTime 00180081 DS
 EchoNumbers 00180086 IS
 SpacingBetweenSlices 00180088 DS
 TriggerTime 00181060 DS
+RadiopharmaceuticalStartTime 00181072 TM
+RadionuclideTotalDose 00181074 DS
+RadionuclideHalfLife 00181075 DS
+RadiopharmaceuticalStartDateTime 00181078 DT
 FlipAngle 00181314 DS
 PatientPosition 00185100 CS
 EffectiveEchoTime 00189082 FD
@@ -58,6 +72,7 @@ NumberOfFrames 00280008 IS
 Rows 00280010 US
 Columns 00280011 US
 PixelSpacing 00280030 DS
+CorrectedImage 00280051 CS
 BitsAllocated 00280100 US
 BitsStored 00280101 US
 HighBit 00280102 US
@@ -83,6 +98,7 @@ LUTDescriptor 00283002 XS
 ModalityLUTType 00283004 LO
 LUTData 00283006 OW
 EnergyWindowVector 00540010 US
+RadiopharmaceuticalInformationSequence 00540016 SQ
 DetectorVector 00540020 US
 DetectorInformationSequence 00540022 SQ
 PhaseVector 00540030 US
@@ -93,6 +109,8 @@ SliceVector 00540080 US
 AngularViewVector 00540090 US
 TimeSliceVector 00540100 US
 Units 00541001 CS
+SUVType 00541006 CS
+DecayCorrection 00541102 CS
 FrameReferenceTime 00541300 DS
 ReferencedSegmentNumber 0062000B US
 DoseUnits 30040002 CS
@@ -126,6 +144,11 @@ ParametricMapFrameTypeSequence 00409092 SQ
 SegmentIdentificationSequence 0062000A SQ
 ExtendedOffsetTable 7FE00001 OV
 ExtendedOffsetTableLengths 7FE00002 OV
+GEPrivateCreator 00090010 LO
+GEScanDateTime 0009100D DT
+PhilipsPrivateCreator 70530010 LO
+PhilipsSUVScaleFactor 70531000 DS
+PhilipsActivityConcentrationScaleFactor 70531009 DS
 """
 
 TAGS: dict[str, tuple[int, str]] = {

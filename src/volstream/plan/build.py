@@ -9,9 +9,10 @@ from volstream.plan.metadata import describe
 from volstream.plan.model import Geometry, Slot, VolumePlan
 from volstream.plan.options import PlanOptions
 from volstream.plan.stacks import choose, is_placed
+from volstream.plan.suv import in_suv
 from volstream.plan.time import arrange
 from volstream.plan.values import decide, rescale_of
-from volstream.records import IDENTITY, FrameRecord
+from volstream.records import IDENTITY, Finding, FrameRecord
 
 
 def build_plan(records: Sequence[FrameRecord], options: PlanOptions | None = None) -> VolumePlan:
@@ -22,6 +23,10 @@ def build_plan(records: Sequence[FrameRecord], options: PlanOptions | None = Non
     """
     options = options or PlanOptions()
     stack, dropped = choose(records, options)
+    converted: tuple[Finding, ...] = ()
+    if options.units is not None:
+        stack, found = in_suv(stack, records, options.units)
+        converted = (found,)
     grid = locate(stack, options) if is_placed(stack[0]) else line_up(stack)
     timeline = arrange(stack, grid, options)
     used = [record for row in timeline.frames for record in row if record is not None]
@@ -34,7 +39,7 @@ def build_plan(records: Sequence[FrameRecord], options: PlanOptions | None = Non
     if len(timeline.frames) > 1:
         shape = (len(timeline.frames), *shape)
     geometry = Geometry(
-        grid.affine, dropped + grid.findings + timeline.findings + values.findings, is_placed=grid.is_placed
+        grid.affine, dropped + converted + grid.findings + timeline.findings + values.findings, is_placed=grid.is_placed
     )
     metadata = describe(slots, geometry, values.units, timeline.labels)
     return VolumePlan(shape, values.dtype, geometry, values.units, slots, values.fill, metadata)

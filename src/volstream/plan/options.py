@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from volstream.errors import UsageError
+from volstream.plan.suv import MEASURES
 
 #: Every policy and the words it takes, the default first.
 POLICIES: dict[str, tuple[str, ...]] = {
@@ -25,6 +26,10 @@ class PlanOptions:
 
     dtype: numpy name of the voxel type, instead of the one chosen from the headers. Integers are exact in an integer
         type, which raises ValueRangeError at a voxel that does not fit; a float type rounds to the nearest.
+    units: of PET, the standardised uptake value to load instead of what is stored: "SUVbw" (body weight, g/ml),
+        "SUVlbm", "SUVlbm(James128)", "SUVlbm(Janma)" (lean body mass, g/ml), "SUVbsa" (body surface, cm2/ml), "SUVibw"
+        (ideal body weight, g/ml), as PS3.16 CID 85 names and defines them. The voxels become float32. UnsupportedError
+        names the element that is missing, DamagedError one that cannot be; the finding "suv" tells the factor.
     fill: value, in real-world units, of voxels that no image covers.
     select: which images to use. A mapping of DICOM keyword to value keeps the images that have these values, e.g.
         `{"SeriesInstanceUID": "1.2.3", "EchoTime": 4.6}`; a number picks one of several stacks, as the error
@@ -41,6 +46,7 @@ class PlanOptions:
     """
 
     dtype: str | None = None
+    units: str | None = None
     fill: float | None = None
     select: int | Mapping[str, Any] | None = None
     gaps: str = "raise"
@@ -55,6 +61,9 @@ class PlanOptions:
             if getattr(self, name) not in words:
                 choices = ", ".join(f'"{word}"' for word in words)
                 raise UsageError(f"{name}={getattr(self, name)!r} is unknown; choose one of {choices}")
+        if self.units is not None and self.units not in MEASURES:
+            choices = ", ".join(f'"{name}"' for name in MEASURES)
+            raise UsageError(f"units={self.units!r} is unknown; choose one of {choices}")
         if self.select is not None and (
             isinstance(self.select, bool) or not isinstance(self.select, int | Mapping) or self.select == {}
         ):

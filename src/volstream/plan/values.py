@@ -3,7 +3,7 @@
 The type is the smallest that holds what BitsStored and the rescale allow, exactly: signed before unsigned where
 both hold it, since torch and many viewers have no unsigned 16 bits. A fractional slope or intercept gives float32,
 whose 24 significant bits hold a rescaled 16-bit value to one part in 16 million; `dtype="float64"` is for those
-who need more. More than 32 stored bits give float64 instead.
+who need more. More than 32 stored bits give float64 instead. So does a conversion (`units=`), whatever its factor.
 
 Whole numbers beyond 32 bits give float64, which holds all below 2^53. More stored bits than that are refused unless
 the caller names a type: an integer one is exact or raises ValueRangeError, a float one rounds to the nearest.
@@ -59,7 +59,8 @@ def decide(records: Sequence[FrameRecord], options: PlanOptions) -> Values:
         bits = max(_colour_bits(r.pixel) for r in layouts.values())
         dtype = np.dtype(next(name for name in COLOURS if bits <= 8 * np.dtype(name).itemsize))
     else:
-        dtype = _smallest(list(layouts.values()), units == "HU" or records[0].series.modality == "CT")
+        is_ct = units == "HU" or records[0].series.modality == "CT"
+        dtype = _smallest(list(layouts.values()), is_ct, options.units is not None)
     paddings = [value for r in layouts.values() if (value := _padding(r)) is not None]
     return Values(dtype, units, _fill(options, dtype, units, paddings), colour, _findings(records))
 
@@ -123,8 +124,8 @@ def _holds(dtype: str, low: float, high: float) -> bool:
     return bool(info.min <= low and high <= info.max)
 
 
-def _smallest(records: Sequence[FrameRecord], is_ct: bool) -> np.dtype[Any]:
-    if not all(_is_exact(record) for record in records):
+def _smallest(records: Sequence[FrameRecord], is_ct: bool, is_converted: bool) -> np.dtype[Any]:
+    if is_converted or not all(_is_exact(record) for record in records):
         wide = any(r.pixel.bits_stored > 32 for r in records)
         return np.dtype("float64" if wide else "float32")
     ranges = [_range(record) for record in records]
