@@ -130,6 +130,8 @@ class PetInfo:
     #: SUV per count, and Bq/ml per count, (7053,1000) and (7053,1009) of Philips.
     philips_suv: float | None = None
     philips_activity: float | None = None
+    #: Number of Slices, of which the whole series is.
+    slices: int | None = None
     #: Of the image itself; it stands here since it changes at midnight at most.
     acquisition_date: str = ""
 

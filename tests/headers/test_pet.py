@@ -38,6 +38,7 @@ def pet(**attributes: Any) -> Dataset:
         "SeriesTime": "103000",
         "AcquisitionDate": "20240102",
         "AcquisitionTime": "103000",
+        "NumberOfSlices": 267,
         "TimezoneOffsetFromUTC": "+0100",
         "RadiopharmaceuticalInformationSequence": [injection],
     }
@@ -72,6 +73,7 @@ SAID = PetInfo(
     series_time="103000",
     timezone="+0100",
     injections=(Injection(74e6, 6586.2, "20240102093000.00", "093000.00"),),
+    slices=267,
     acquisition_date="20240102",
 )
 

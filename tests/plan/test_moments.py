@@ -59,6 +59,15 @@ def test_the_injection(said: dict[str, Any], injection: dict[str, Any], expected
     assert seconds(injection=injection, **said) == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_part_of_a_series_does_not_tell_the_first_acquisition() -> None:
+    """Image by image, each bed would have its own factor."""
+    assert seconds(slices=9) == pytest.approx(3600)
+    assert seconds(slices=4, series_time="120000") == pytest.approx(3600)
+    assert seconds(slices=9, series_time="120000", ge_scan_start="20240102103000") == pytest.approx(3600)
+    with pytest.raises(UnsupportedError, match="4 of 9 images"):
+        factor_of(pet_series(4, slices=9, series_time="120000"))
+
+
 def test_the_acquisition_may_have_but_a_date_time() -> None:
     records = [
         replace(record, labels=(("AcquisitionDateTime", "20240102103000.000"),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from volstream.headers.values import Attributes, items, lenient, number, shared, text, texts
+from volstream.headers.values import Attributes, integer, items, lenient, number, shared, text, texts
 from volstream.records import Injection, PetInfo
 
 
@@ -31,7 +31,7 @@ def _injection(item: Attributes) -> Injection:
     "SpecificCharacterSet", "Manufacturer", "CorrectedImage", "DecayCorrection", "SUVType", "PatientWeight",
     "PatientSize", "PatientSex", "SeriesDate", "SeriesTime", "AcquisitionDate", "TimezoneOffsetFromUTC",
     "RadiopharmaceuticalInformationSequence", "GEPrivateCreator", "GEScanDateTime", "PhilipsPrivateCreator",
-    "PhilipsSUVScaleFactor", "PhilipsActivityConcentrationScaleFactor",
+    "PhilipsSUVScaleFactor", "PhilipsActivityConcentrationScaleFactor", "NumberOfSlices",
 )  # fmt: skip
 def _pet_info(attributes: Attributes) -> PetInfo:
     is_ge = _wrote(attributes, "GEPrivateCreator", "GEMS_PETD_01", "GE")
@@ -51,6 +51,7 @@ def _pet_info(attributes: Attributes) -> PetInfo:
         ge_scan_start=text(attributes, "GEScanDateTime") if is_ge else "",
         philips_suv=lenient(number, attributes, "PhilipsSUVScaleFactor") if is_philips else None,
         philips_activity=activity if is_philips else None,
+        slices=lenient(integer, attributes, "NumberOfSlices"),
         acquisition_date=text(attributes, "AcquisitionDate"),
     )
 

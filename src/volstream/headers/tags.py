@@ -106,6 +106,7 @@ RotationVector 00540050 US
 RRIntervalVector 00540060 US
 TimeSlotVector 00540070 US
 SliceVector 00540080 US
+NumberOfSlices 00540081 US
 AngularViewVector 00540090 US
 TimeSliceVector 00540100 US
 Units 00541001 CS

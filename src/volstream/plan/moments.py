@@ -34,7 +34,7 @@ def scan_start(series: Sequence[FrameRecord]) -> Moment:
     """To which values are decayed with Decay Correction START (PS3.3 C.8.9.1): one time for all beds.
 
     That is the series' own date and time, unless those are later than an acquisition: then post-processing has
-    overwritten them. GE's own element is next; without it, the first acquisition of the series.
+    overwritten them. GE's own element is next; without it, the first acquisition of the series, if all of it is there.
     """
     first, earliest = _first_acquisition(series)
     pet = first.series.pet
@@ -45,6 +45,10 @@ def scan_start(series: Sequence[FrameRecord]) -> Moment:
     ):
         if text and (began := parse(text, source, pet.timezone, first)) <= earliest:
             return Moment(began, source)
+    if len(series) < (pet.slices or 0):
+        message = "SeriesTime is absent, or later than an acquisition, and the first acquisition is not known from "
+        message += f"{len(series)} of {pet.slices} images: SUV need the whole series"
+        raise _located(UnsupportedError(message), first)
     return Moment(earliest, "the earliest AcquisitionDate and AcquisitionTime")
 
 
