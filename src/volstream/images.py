@@ -122,7 +122,8 @@ async def _load_as(
             cache.admit(plan.nbytes, image_id, for_image=True)
         with Segment.create(plan.shape, plan.dtype, plan.metadata, slices=1, fill=plan.fill) as segment:
             await fill_alone(source, plan, segment, engine)
-            return Volume(segment, None, geometry=plan.geometry, records=records).image(0).copy()
+            planned = [slot.record for slot in plan.slots]  # in the units of the pixels
+            return Volume(segment, None, geometry=plan.geometry, records=planned).image(0).copy()
     except VolstreamError as error:
         error.index = None  # alone it is no slice
         raise

@@ -16,7 +16,7 @@ from .fetch.source import open_source
 from .identity import ImageId, VolumeId
 from .images import load_each
 from .opening import open_on_thread, split_options
-from .plan import PlanOptions, build_plan
+from .plan import MEASURES, PlanOptions, build_plan
 from .records import FrameRecord
 from .registry import image_loaders, volume_loaders
 from .store.cache import cache
@@ -76,7 +76,8 @@ def load_without_headers(source: Any, options: dict[str, Any]) -> Volume:
 def assemble(volume_id: str | None, images: Iterable[Image], options: PlanOptions) -> Volume:
     """A complete volume out of images. Raises GeometryError and so on where they do not form one."""
     by_frame = _by_frame(images)
-    plan = build_plan([image.header() for image in by_frame.values()], options)
+    # Images are in the units that they were loaded in.
+    plan = build_plan([image.header() for image in by_frame.values()], replace(options, units=None))
     metadata = plan.metadata | {"quality": FULL}
     segment = Segment.create(
         plan.shape, plan.dtype, metadata, slices=len(plan.slots), fill=plan.fill, admit=_admission(volume_id)
@@ -103,11 +104,12 @@ def _stream(volume_id: str, images: Sequence[Image | str], options: dict[str, An
     rest: list[str] = []
     for each in images:
         image = each if isinstance(each, Image) else cache.find(each)
-        if image is not None and image.state == FULL and _is_as_planned(image, plan):
+        is_stored = isinstance(each, Image) or (image is not None and image.units not in MEASURES)
+        if image is not None and image.state == FULL and is_stored and _is_as_planned(image, plan):
             there.append(image)
         elif isinstance(each, Image):
             raise UsageError(
-                f"an image of {each.pixels.dtype} in state {each.state} cannot become part of this volume",
+                f"an image of {each.pixels.dtype} {each.units} in state {each.state} cannot become part of this volume",
                 uid=each.uid or None,
             )
         else:
@@ -163,6 +165,8 @@ def _place(volume: Volume, images: Mapping[tuple[str, int], Image]) -> None:
 
 def _is_as_planned(image: Image, options: PlanOptions) -> bool:
     """Whether its pixels are exactly what would be decoded: whole numbers are, others if they were not rounded anew."""
+    if options.units is not None:  # asked for of stored values, which are fetched again
+        return False
     if image.pixels.dtype.kind != "f":
         return True
     return image.pixels.dtype == (options.dtype or build_plan([image.header()], options).dtype)

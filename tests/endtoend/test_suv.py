@@ -14,7 +14,7 @@ import pytest
 import volstream
 from dicomfactory import case
 from plan.petseries import factor_of, pet_series
-from volstream.errors import DamagedError, UnsupportedError
+from volstream.errors import DamagedError, UnsupportedError, UsageError
 from volstream.records import Injection
 from volstream.samples import write_series
 from volstream.server.background import serve
@@ -63,6 +63,35 @@ def test_an_error_names_the_instance(tmp_path: Path) -> None:
         volstream.load(tmp_path, units="SUVbw")
     assert caught.value.uid
     assert str(tmp_path) in str(caught.value.address)
+
+
+def test_images_keep_the_units_that_they_were_loaded_in(tmp_path: Path) -> None:
+    """A cached image is told by its id alone, so it may be in other units than a volume that wants it."""
+    truth = write_series(tmp_path, "pet", slices=3, rows=8, columns=9)
+    ids = [f"dicomfile:{path}" for path in truth.files]
+    assert truth.suv_factor is not None
+    wanted = {"BQML": truth.array, "SUVbw": truth.array * truth.suv_factor}
+
+    def check(volume: volstream.Volume, units: str) -> None:
+        volume.load().wait()
+        assert volume.units == units
+        np.testing.assert_allclose(volume.array, wanted[units], rtol=1e-6)
+
+    for units, other, options, others in (
+        ("BQML", "SUVbw", {}, {"units": "SUVbw"}),
+        ("SUVbw", "BQML", {"units": "SUVbw"}, {}),
+    ):
+        images = [volstream.load_image(each, **options) for each in ids]
+        assert {image.units for image in images} == {image.header().series.units for image in images} == {units}
+        check(volstream.create_volume("cornerstoneStreamingImageVolume:other", ids, **others), other)
+        check(volstream.volume_from_images("cornerstoneStreamingImageVolume:same", images), units)
+        if others:
+            with pytest.raises(UsageError, match=units):
+                volstream.volume_from_images("cornerstoneStreamingImageVolume:not", images, **others)
+        volstream.cache.purge()
+    with volstream.load(ids, prefetch=False, units="SUVbw") as volume:
+        assert volume.units == "SUVbw"
+        np.testing.assert_allclose(volume.array, wanted["SUVbw"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["0_0", "1_0", "2_0", "2_4", "3_3", "4_0"])
