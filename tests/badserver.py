@@ -81,6 +81,8 @@ class Reply:
     cut: int | None = None
     end: str = "fin"
     delay: float = 0.0
+    #: Nothing is sent until this is set.
+    gate: threading.Event | None = None
     #: Seconds between chunks.
     drip: float = 0.0
     endless: bool = False
@@ -309,6 +311,8 @@ async def _read_request(reader: asyncio.StreamReader) -> Request | None:
 async def _send(reply: Reply, writer: asyncio.StreamWriter) -> bool:
     """Send it; False if the connection cannot be used again."""
     await asyncio.sleep(reply.delay)
+    while reply.gate is not None and not reply.gate.is_set():  # noqa: ASYNC110 - another thread sets it
+        await asyncio.sleep(0.005)
     body = reply.payload()
     headers = dict(reply.headers)
     if content_type := reply.content_type():

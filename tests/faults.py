@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import itertools
 import re
+import threading
+import zlib
 from collections.abc import Callable
 
 from badserver import Fault, Part, Reply, Request
@@ -58,8 +60,58 @@ def page(request: Request, reply: Reply) -> None:
     reply.parts, reply.body, reply.headers = None, b"<html>Please log in</html>", {"Content-Type": "text/html"}
 
 
+def for_client(name: str, fault: Fault) -> Fault:
+    """Only for requests with the header `X-Client: name`."""
+
+    def chosen(request: Request, reply: Reply) -> None:
+        if request.headers.get("x-client") == name:
+            fault(request, reply)
+
+    return chosen
+
+
+def held(gate: threading.Event, *, after: int = 0) -> Fault:
+    """Hold back all answers but the first few, until the gate is set."""
+    count = itertools.count(1)
+
+    def fault(request: Request, reply: Reply) -> None:
+        if next(count) > after:
+            reply.gate = gate
+
+    return fault
+
+
 def redirect(target: str, code: int = 302) -> Fault:
     return status(code, "", Location=target)
+
+
+# ------------------------------------------------------------------------------- validators
+
+
+def etag(request: Request, reply: Reply) -> None:
+    """An ETag that goes with the body, and 304 for who knows it."""
+    tag = f'"{zlib.crc32(reply.payload()):08x}"'
+    if request.headers.get("if-none-match") == tag:
+        status(304)(request, reply)
+    reply.headers["ETag"] = tag
+
+
+def header(name: str, value: str) -> Fault:
+    def fault(request: Request, reply: Reply) -> None:
+        reply.headers[name] = value
+
+    return fault
+
+
+def modified(at: str, date: str) -> Fault:
+    """A Last-Modified, and 304 for who knows it."""
+
+    def fault(request: Request, reply: Reply) -> None:
+        if request.headers.get("if-modified-since") == at:
+            status(304)(request, reply)
+        reply.headers |= {"Last-Modified": at, "Date": date}
+
+    return fault
 
 
 # ------------------------------------------------------------------------------- lies and habits

@@ -21,7 +21,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 BASE = {"errors", "records", "syntaxes", "identity"}
 CORE = BASE | {"_native", "headers", "plan", "store", "fetch", "engine"}
-LOADERS = CORE | {"loop", "session", "opening", "registry"}
+LOADERS = CORE | {"loop", "caching", "session", "opening", "registry"}
 API = LOADERS | {"decoders", "images", "volumes", "local", "api"}
 
 #: What each room may import from the package besides itself: the order in which data walks through the house.
@@ -38,9 +38,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": CORE,
     "decoders": BASE | {"_native", "engine"},
     "loop": set(),
-    "session": CORE | {"loop"},
+    "caching": CORE | {"__init__"},
+    "session": CORE | {"loop", "caching"},
     "progress": {"errors", "store"},
-    "opening": CORE | {"loop", "session"},
+    "opening": CORE | {"loop", "caching", "session"},
     "registry": BASE | {"store"},
     "images": LOADERS,
     "volumes": LOADERS | {"images"},
@@ -64,6 +65,7 @@ MAY_AWAIT = {
     "engine.scheduler",
     "engine.workers",
     "loop",
+    "caching",
     "session",
     "images",
     "volumes",

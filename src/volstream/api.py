@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any, cast
 
-from .errors import UsageError, ValueRangeError
+from .caching import keeper_for
+from .errors import UsageError, ValueRangeError, VolstreamError
 from .fetch.source import open_source
 from .loop import LoopThread
 from .opening import open_on_thread, split_options
@@ -36,7 +38,7 @@ def load(
     progress: True for a progress bar, or a function of (done, total).
     prefetch: False does without the headers of the series: each image of a list of imageIds is loaded by itself, and
         the volume made out of them. To compare with; it needs the memory of both.
-    options: any field of `PlanOptions`, `FetchOptions` and `EngineOptions`.
+    options: any field of `PlanOptions`, `FetchOptions`, `EngineOptions` and `CacheOptions`.
 
     `volume.array` is (k, j, i) or (t, k, j, i), colour last, in `volume.units`; `volume.affine` maps (i, j, k, 1) to
     LPS mm (PS3.3 C.7.6.2). Where the dtype chosen from the headers turns out too narrow for the voxels, the series is
@@ -49,16 +51,15 @@ def load(
         if on_error != "raise" or progress:
             raise UsageError("prefetch=False neither fills what failed nor shows progress")
         return load_without_headers(source, options)
-    volume, session = _open(source, {"stages": "full", **options})
+    options = {"stages": "full", **options}
+    volume, session = _open(source, options)
     try:
-        if progress:
-            report(volume, progress)
-        session.join()
-        errors = list(volume.errors.values())
+        errors = _join(volume, session, progress)
         if options.get("dtype") is None and any(isinstance(error, ValueRangeError) for error in errors):
             log.info("voxels exceed %s: loading again as int32", volume.dtype)
             volume.close()
-            return load(source, on_error=on_error, progress=progress, **options | {"dtype": "int32"})
+            volume, session = _open(source, options, dtype="int32")
+            errors = _join(volume, session, progress)
         if errors and on_error == "raise":
             errors[0].others = tuple(errors[1:])
             raise errors[0]
@@ -67,6 +68,13 @@ def load(
         volume.close()
         raise
     return volume
+
+
+def _join(volume: Volume, session: Session, progress: Progress) -> list[VolstreamError]:
+    if progress:
+        report(volume, progress)
+    session.join()
+    return list(volume.errors.values())
 
 
 def open(source: Any, **options: Any) -> Volume:
@@ -146,13 +154,15 @@ def inspect(source: Any, **options: Any) -> VolumePlan:
         thread.close()
 
 
-def _open(source: Any, options: dict[str, Any]) -> tuple[Volume, Session]:
-    plan, fetch, engine = split_options(options)
-    volume, session = open_on_thread(open_source(source, fetch), plan, engine)
+def _open(source: Any, options: dict[str, Any], **found: Any) -> tuple[Volume, Session]:
+    """`found`: options of the plan that the data asked for, and not the caller."""
+    plan, fetch, engine, cache = split_options(options)
+    keeper = keeper_for(cache, plan)
+    volume, session = open_on_thread(open_source(source, fetch), replace(plan, **found), engine, keeper)
     volume.load()
     return volume, session
 
 
 def _session(source: Any, options: dict[str, Any], thread: LoopThread | None) -> Session:
-    plan, fetch, engine = split_options(options)
-    return Session(open_source(source, fetch), plan, engine, thread)
+    plan, fetch, engine, cache = split_options(options)
+    return Session(open_source(source, fetch), plan, engine, thread, keeper_for(cache, plan))

@@ -25,6 +25,7 @@ examples:
   volstream load SERIES --out ct.nii.gz      load, and write NIfTI, NRRD, NPY, Zarr or a PNG montage
   volstream load URL -H 'Authorization: Bearer TOKEN' --out ct.nrrd
   volstream load SERIES -o gaps=fill -o dtype=float32 --out ct.npy
+  volstream load URL -o cache_dir=~/.cache/volstream    keep the volume on disk: the next load takes milliseconds
 """
 
 

@@ -66,6 +66,10 @@ class NotDicomError(SourceError):
     """The file is something else than DICOM, as files beside images often are."""
 
 
+class UnreachableError(SourceError):
+    """The server cannot be asked: no connection, or no complete answer in time."""
+
+
 class HttpStatusError(SourceError):
     """The server refused. `status` is the HTTP status code (PS3.18 section 8.5)."""
 

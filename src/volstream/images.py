@@ -99,7 +99,7 @@ async def _load_all(image_ids: Sequence[str], options: dict[str, Any], *, is_rem
 
 
 async def _load(image_id: str, options: dict[str, Any], *, for_cache: bool = False) -> Image:
-    plan, fetch, engine = split_options(options)
+    plan, fetch, engine, _ = split_options(options)
     try:
         return await _load_as(plan, fetch, engine, image_id, for_cache)
     except ValueRangeError:

@@ -12,22 +12,28 @@ from .fetch.options import FetchOptions
 from .loop import LoopThread
 from .plan import PlanOptions
 from .session import Session
+from .store.disk import CacheOptions
 
 if TYPE_CHECKING:
+    from .caching import Keeper
     from .fetch.source import Source
     from .store.layout import Layout
     from .store.volume import Volume
 
-_GROUPS = (PlanOptions, FetchOptions, EngineOptions)
+_GROUPS = (PlanOptions, FetchOptions, EngineOptions, CacheOptions)
 
 
 def open_on_thread(
-    source: Source, plan: PlanOptions, engine: EngineOptions, admit: Callable[[Layout], object] | None = None
+    source: Source,
+    plan: PlanOptions,
+    engine: EngineOptions,
+    keeper: Keeper | None,
+    admit: Callable[[Layout], object] | None = None,
 ) -> tuple[Volume, Session]:
     """A volume that is allocated and not yet loading, on a private loop that its `close` ends."""
     thread = LoopThread()
     try:
-        session = Session(source, plan, engine, thread)
+        session = Session(source, plan, engine, thread, keeper)
         try:
             return thread.run(session.open(admit)), session
         except BaseException:
@@ -38,12 +44,12 @@ def open_on_thread(
         raise
 
 
-def split_options(options: dict[str, Any]) -> tuple[PlanOptions, FetchOptions, EngineOptions]:
-    """Keyword arguments to the three option classes; an unknown one is a UsageError that lists what there is."""
+def split_options(options: dict[str, Any]) -> tuple[PlanOptions, FetchOptions, EngineOptions, CacheOptions]:
+    """Keyword arguments to the four option classes; an unknown one is a UsageError that lists what there is."""
     fields = {group: {field.name for field in dataclasses.fields(group)} for group in _GROUPS}
     unknown = sorted(set(options) - set().union(*fields.values()))
     if unknown:
         known = ", ".join(sorted(set().union(*fields.values())))
         raise UsageError(f"unknown option {', '.join(unknown)}; there are: {known}")
     made = [group(**{name: options[name] for name in names & set(options)}) for group, names in fields.items()]
-    return cast(tuple[PlanOptions, FetchOptions, EngineOptions], tuple(made))
+    return cast(tuple[PlanOptions, FetchOptions, EngineOptions, CacheOptions], tuple(made))

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .caching import Opened
 from .engine.options import EngineOptions
 from .engine.pipeline import Pipeline
 from .engine.staging import stages_for
@@ -24,7 +25,9 @@ from .store.states import FULL, SUB_RESOLUTION
 from .store.volume import Volume
 
 if TYPE_CHECKING:
+    from .caching import Filler, Keeper
     from .fetch.source import Source
+    from .plan.stages import Stage
     from .store.layout import Layout
 
 log = logging.getLogger("volstream")
@@ -33,12 +36,20 @@ log = logging.getLogger("volstream")
 class Session:
     """Loads `source`; `open` makes the volume, `start` begins to fill it. Implements `store.Controller`."""
 
-    def __init__(self, source: Source, plan: PlanOptions, engine: EngineOptions, thread: LoopThread | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        plan: PlanOptions,
+        engine: EngineOptions,
+        thread: LoopThread | None,
+        keeper: Keeper | None = None,
+    ) -> None:
         self._source = source
         self._plan_options = plan
         self._engine_options = engine
         self._thread = thread
-        self._pipeline: Pipeline | None = None
+        self._keeper = keeper
+        self._pipeline: Filler | None = None
         self._segment: Segment | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -56,14 +67,32 @@ class Session:
         `admit` is shown the segment's layout before it is allocated, and may raise.
         """
         self._loop = asyncio.get_running_loop()
-        plan = await self.plan()
-        stages = stages_for(self._source, plan, self._engine_options.stages)
-        metadata = plan.metadata | {"quality": SUB_RESOLUTION if stages and stages[-1].reduce else FULL}
-        self._segment = Segment.create(
-            plan.shape, plan.dtype, metadata, slices=len(plan.slots), fill=plan.fill, admit=admit
-        )
-        self._pipeline = Pipeline(self._source, plan, self._segment, self._engine_options, stages)
-        return Volume(self._segment, self, geometry=plan.geometry, records=[slot.record for slot in plan.slots])
+        if self._keeper is None:
+            plan = await self.plan()
+            segment = Segment.create(**self._describe(plan), admit=admit)
+            opened = Opened(segment, self._fill(plan, segment), plan.geometry, plan)
+        else:
+            opened = await self._keeper.open(self._source, self._plan_options, self._describe, self._fill, admit)
+        self._segment, self._pipeline = opened.segment, opened.filler
+        return Volume(self._segment, self, geometry=opened.geometry, records=opened.records)
+
+    def _describe(self, plan: VolumePlan) -> dict[str, Any]:
+        """The arguments of `Segment.create`."""
+        stages = self._stages(plan)
+        quality = SUB_RESOLUTION if stages and stages[-1].reduce else FULL
+        return {
+            "shape": plan.shape,
+            "dtype": plan.dtype,
+            "metadata": plan.metadata | {"quality": quality},
+            "slices": len(plan.slots),
+            "fill": plan.fill,
+        }
+
+    def _fill(self, plan: VolumePlan, segment: Segment) -> Pipeline:
+        return Pipeline(self._source, plan, segment, self._engine_options, self._stages(plan))
+
+    def _stages(self, plan: VolumePlan) -> Sequence[Stage] | None:
+        return stages_for(self._source, plan, self._engine_options.stages)
 
     async def plan(self) -> VolumePlan:
         """What the headers ask for."""

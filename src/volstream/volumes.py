@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .caching import keeper_for
 from .errors import DamagedError, UsageError, ValueRangeError
 from .fetch.filtered import FilteredSource
 from .fetch.source import open_source
@@ -64,8 +65,9 @@ def stream_volume(volume_id: str, image_ids: Any, /, *, prefetch: bool = True, *
         return _stream(volume_id, _only_ids(image_ids), options, prefetch=False)
     if (ids := _image_ids(image_ids)) is not None:
         return _stream(volume_id, ids, options)
-    plan, fetch, engine = split_options(options)
-    return open_on_thread(open_source(image_ids, fetch), plan, engine, _admission(volume_id))[0]
+    plan, fetch, engine, disk = split_options(options)
+    source, keeper = open_source(image_ids, fetch), keeper_for(disk, plan)
+    return open_on_thread(source, plan, engine, keeper, _admission(volume_id))[0]
 
 
 def load_without_headers(source: Any, options: dict[str, Any]) -> Volume:
@@ -98,7 +100,7 @@ def _stream(volume_id: str, images: Sequence[Image | str], options: dict[str, An
     """A volume in which the images that are given, or cached, are in place already."""
     if not images:
         raise UsageError(f"{volume_id!r} is not cached: to make it takes image_ids")
-    plan, fetch, engine = split_options(options)
+    plan, fetch, engine, disk = split_options(options)
     there: list[Image] = []
     alone: list[str] = []
     rest: list[str] = []
@@ -124,7 +126,10 @@ def _stream(volume_id: str, images: Sequence[Image | str], options: dict[str, An
         missing = [record for record in records if _frame_of(record) not in given]
         return [image.header() for image in given.values()] + missing
 
-    volume, _ = open_on_thread(FilteredSource(open_source(rest, fetch), complete), plan, engine, _admission(volume_id))
+    # What is made of images at hand is not looked for on disk, nor kept there: where they are from is not known.
+    keeper = None if given else keeper_for(disk, plan)
+    source = FilteredSource(open_source(rest, fetch), complete) if given else open_source(rest, fetch)
+    volume, _ = open_on_thread(source, plan, engine, keeper, _admission(volume_id))
     try:
         _place(volume, given)
     except BaseException:

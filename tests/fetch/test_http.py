@@ -15,7 +15,7 @@ import pytest
 import faults as bad
 from badserver import BadServer, Reply, Request
 from fetching import collect, fetch, frames_of, got, joined, run
-from volstream.errors import HttpStatusError, ProtocolError, SourceError, UsageError
+from volstream.errors import HttpStatusError, ProtocolError, SourceError, UnreachableError, UsageError
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.source import open_source
 
@@ -60,7 +60,7 @@ def test_connection_refused(files: list[bytes]) -> None:
         async with BadServer(files) as server:
             url = server.series_url
         source = open_source(url, FetchOptions(attempts=2))
-        with pytest.raises(SourceError, match=r"the connection failed: .* \(2 attempts\)") as caught:
+        with pytest.raises(UnreachableError, match=r"the connection failed: .* \(2 attempts\)") as caught:
             await source.records()
         assert caught.value.address == url + "/metadata"
         await source.close()
@@ -74,7 +74,7 @@ def test_server_gone_in_the_middle(files: list[bytes]) -> None:
             source = open_source(server.series_url, FetchOptions(attempts=2))
             records = await source.records()
         results = await collect(source, records)
-        assert {type(result) for result in results.values()} == {SourceError}
+        assert {type(result) for result in results.values()} == {UnreachableError}
         await source.close()
 
     run(main)
@@ -94,7 +94,7 @@ def test_server_that_stalls_in_the_middle(files: list[bytes]) -> None:
 def test_frame_that_never_ends(files: list[bytes]) -> None:
     drip = bad.changed(drip=0.01, chunk=1)
     results, _ = fetch(files, lambda s: s.misbehave(drip), deadline=0.2)
-    assert {type(result) for result in results} == {SourceError}
+    assert {type(result) for result in results} == {UnreachableError}
     assert "no complete answer within 0.2 s" in str(results[0])
 
 

@@ -10,7 +10,7 @@ import pytest
 import faults as bad
 from badserver import BadServer
 from fetching import fetch, fetch_in_pieces, frames_of, got, is_gapless, make_files, run, sent, whole
-from volstream.errors import HttpStatusError, SourceError, VolstreamError
+from volstream.errors import HttpStatusError, UnreachableError, VolstreamError
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.source import Fetched, Partial, Want, open_source
 from volstream.records import Payload
@@ -101,7 +101,7 @@ def test_redirects_keep_the_range_and_tell_no_secret(files: list[bytes]) -> None
 def test_a_range_that_does_not_come_in_time(files: list[bytes]) -> None:
     drip = bad.changed(drip=0.01, chunk=1)
     came, _ = fetch_in_pieces(files[:1], lambda s: s.misbehave(drip, ranged=True), deadline=0.2)
-    assert [type(piece) for piece in came[0]] == [SourceError]
+    assert [type(piece) for piece in came[0]] == [UnreachableError]
     assert "no complete answer within 0.2 s" in str(came[0][0])
 
 

@@ -51,6 +51,16 @@ def test_frames_as_stored_or_little_endian(client: Any, tmp_path: Path, syntax: 
         assert body == codestream
 
 
+def test_metadata_that_are_known_are_not_sent_again(client: Any, tmp_path: Path) -> None:
+    write_series(tmp_path, **SMALL)
+    with serve(tmp_path) as server:
+        url = f"{server.series[0]}/metadata"
+        tag = client.get(url).headers["ETag"]
+        again = client.get(url, **{"If-None-Match": f'"other", W/{tag}'})
+        assert (again.status, again.headers["ETag"], again.body) == (304, tag, b"")
+        assert client.get(url, **{"If-None-Match": '"other"'}).status == 200
+
+
 @pytest.mark.parametrize("name", ["plain", "pet", "tilt", "enhanced", "enhanced_rle", "time_points", "no_position"])
 def test_metadata_tell_the_same_as_the_files(client: Any, tmp_path: Path, name: str) -> None:
     """Records made of the JSON are those made of the files, but for addresses."""

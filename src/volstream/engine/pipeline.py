@@ -112,7 +112,7 @@ class Pipeline:
             for connection in connections:
                 connection.cancel()
             try:
-                await _see_out(asyncio.gather(*connections, self._workers.idle(), return_exceptions=True))
+                await see_out(asyncio.gather(*connections, self._workers.idle(), return_exceptions=True))
             finally:
                 self._workers.close()
                 self._placer.close()
@@ -340,7 +340,7 @@ def _cost(want: Want) -> int:
     return want.size or want.record.pixel.frame_bytes
 
 
-async def _see_out(future: asyncio.Future[Any]) -> None:
+async def see_out(future: asyncio.Future[Any]) -> None:
     """Until `future` is done, even if cancelled meanwhile: what it stands for uses the segment."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():

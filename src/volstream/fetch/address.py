@@ -6,6 +6,9 @@ import base64
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+#: Fields of a query that servers take credentials from (RFC 6750 section 2.3), as they spell them.
+SECRETS = frozenset({"access_token", "token", "id_token", "jwt", "auth", "apikey", "api_key"})
+
 
 def origin(url: str) -> str:
     """Scheme, host and port (RFC 6454); credentials belong to one."""
@@ -24,6 +27,11 @@ def redacted(url: str) -> str:
     """Without user information, query and fragment: they may hold tokens and patient data."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def without_secrets(query: str) -> str:
+    """A query without the fields that say who asks, and change from day to day."""
+    return "&".join(field for field in query.split("&") if field.partition("=")[0].lower() not in SECRETS)
 
 
 def without_user(url: str) -> tuple[str, str | None]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from volstream._native import MultipartParser
-from volstream.errors import ProtocolError, SourceError, TruncatedError
+from volstream.errors import ProtocolError, SourceError, TruncatedError, UnreachableError
 from volstream.fetch.mediatype import boundary_of, parse_media_type
 from volstream.fetch.retry import Clock, TransientError
 
@@ -70,7 +70,7 @@ class Answer:
             if slow_time > RATE_WINDOW:
                 if slow_bytes < MIN_RATE * slow_time:
                     raise TransientError(
-                        SourceError(f"the server sends only {slow_bytes / slow_time:.0f} bytes a second")
+                        UnreachableError(f"the server sends only {slow_bytes / slow_time:.0f} bytes a second")
                     )
                 slow_bytes, slow_time = 0, 0.0
             self.check_size(self.received)

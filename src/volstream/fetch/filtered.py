@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from volstream.fetch.link import Link
 from volstream.fetch.source import Put, Source, Want
@@ -17,6 +18,8 @@ class FilteredSource:
         self._change = change
         self.address, self.skipped = source.address, source.skipped
         self.connections, self.host = source.connections, source.host
+        #: What is added has no identity.
+        self.identity, self.stamp = None, None
 
     @property
     def at_once(self) -> bool:
@@ -25,6 +28,9 @@ class FilteredSource:
     @property
     def link(self) -> Link | None:
         return self._source.link
+
+    async def is_unchanged(self, stamp: Any) -> bool:
+        return False
 
     async def records(self) -> list[FrameRecord]:
         return self._change(await self._source.records())

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from volstream.errors import HttpStatusError, ProtocolError, SourceError, TruncatedError
+from volstream.errors import HttpStatusError, ProtocolError, SourceError, TruncatedError, UnreachableError
 from volstream.fetch.address import origin, redacted
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.auth import Credentials
@@ -21,6 +21,8 @@ T = TypeVar("T")
 MAX_REDIRECTS = 3
 #: So much is read ahead; more than a frame, so that the loop wakes up rarely.
 READ_BUFFER = 2 << 20
+#: Fields that ask for an answer only if there is a new one; else it is 304 (RFC 9110 section 13.1).
+CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since"})
 
 
 class Http:
@@ -55,7 +57,8 @@ class Http:
         Raises HttpStatusError if the server refuses, SourceError if it cannot be reached or is too slow,
         ProtocolError and TruncatedError for broken answers. Statuses in `final` are not asked about again. A `bulk`
         request has no deadline: it may take as long as bytes keep coming. `headers` are further ones; each attempt
-        asks for them anew, since an attempt that broke off may have brought a part.
+        asks for them anew, since an attempt that broke off may have brought a part. If there are conditions among
+        them, `read` may get an answer without a body, of status 304.
         """
         retry = self._retries.setdefault(origin(url), Retry(self._options.attempts, self._clock))
         seconds = None if bulk else self._options.deadline
@@ -111,7 +114,7 @@ class Http:
                 ssl=self._options.ssl if trusted else True,
             ) as response:
                 status = response.status
-                if status in (200, 206):
+                if status in (200, 206) or (status == 304 and CONDITIONS & headers.keys()):
                     answer = Answer(response, limits, self._clock, sent)
                     result = await read(answer)
                     self.link.add(answer)
@@ -190,12 +193,12 @@ def _translated(error: aiohttp.ClientError | OSError, address: str) -> Exception
             return SourceError(f"no trusted connection: {reason}", address=address)
         case TimeoutError():
             # The deadline of the whole request ends in a cancellation, so this is a connection that stalls.
-            return TransientError(SourceError("the server is silent", address=address))
+            return TransientError(UnreachableError("the server is silent", address=address))
         case aiohttp.InvalidURL():
             return SourceError("not a valid URL", address=address)
         case aiohttp.ClientResponseError():
             return TransientError(ProtocolError(f"the answer is no HTTP: {reason}", address=address))
-    return TransientError(SourceError(f"the connection failed: {reason}", address=address))
+    return TransientError(UnreachableError(f"the connection failed: {reason}", address=address))
 
 
 def _reason(error: BaseException) -> str:

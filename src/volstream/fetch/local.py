@@ -8,10 +8,12 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from volstream.errors import NotDicomError, SourceError
 from volstream.fetch.memory import read_zip
 from volstream.fetch.source import Put, Want
+from volstream.fetch.state import state_of
 from volstream.headers.part10 import read_records
 from volstream.records import FrameRecord
 
@@ -30,6 +32,9 @@ class LocalSource:
         self._paths = paths
         #: Frames wanted of a file, from 0; all of them if the set is empty.
         self._frames = frames or {}
+        wanted = [f"{path}?frame={number + 1}" for path in paths for number in sorted(self._frames.get(path, ()))]
+        self.identity = ("file", *paths, *map(os.path.abspath, paths), *wanted)
+        self.stamp: str | None = None
         self._closed = threading.Event()
 
     @classmethod
@@ -44,6 +49,11 @@ class LocalSource:
                 frames[image_id.partition(":")[2]] = set()
         address = image_ids[0] if len(image_ids) == 1 else f"{len(image_ids)} imageIds"
         return cls(list(frames), address, frames)
+
+    async def is_unchanged(self, stamp: Any) -> bool:
+        """By names, sizes and times of the files, as they are before any of them is read."""
+        self.stamp = await asyncio.to_thread(state_of, lambda: [path for path, _ in self._files()])
+        return bool(self.stamp == stamp)
 
     async def records(self) -> list[FrameRecord]:
         try:
@@ -67,12 +77,8 @@ class LocalSource:
     def _read(self) -> list[FrameRecord]:
         self.skipped.clear()
         records: list[FrameRecord] = []
-        for path in self._paths:
-            if Path(path).is_dir():
-                for found in _walk(path):
-                    records += self._read_file(found)
-            else:
-                records += self._read_file(path, given=True)
+        for path, given in self._files():
+            records += self._read_file(path, given=given)
         if not records:
             reason = f"none of {len(self.skipped)} files is a DICOM image" if self.skipped else "no files"
             raise SourceError(reason, address=self.address)
@@ -80,7 +86,15 @@ class LocalSource:
             log.info("%d files are no DICOM images and were left out", len(self.skipped))
         return records
 
-    def _read_file(self, path: str, *, given: bool = False) -> list[FrameRecord]:
+    def _files(self) -> Iterator[tuple[str, bool]]:
+        """The files, and whether they were named, rather than found in a folder."""
+        for path in self._paths:
+            if Path(path).is_dir():
+                yield from ((found, False) for found in _walk(path))
+            else:
+                yield path, True
+
+    def _read_file(self, path: str, *, given: bool) -> list[FrameRecord]:
         if self._closed.is_set():
             raise SourceError("the source was closed", address=self.address)
         try:
@@ -105,14 +119,14 @@ class LocalSource:
 
 
 def _walk(top: str) -> Iterator[str]:
-    """Files below `top` in a fixed order; hidden ones and DICOMDIR are left out."""
+    """Files below `top` in a fixed order; hidden ones, DICOMDIR and a cache's own are left out."""
     try:
         with os.scandir(top) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
     except OSError as error:
         raise SourceError(f"cannot read the folder: {error.strerror}", address=top) from None
     for entry in entries:
-        if entry.name.startswith(".") or entry.name.upper() == "DICOMDIR":
+        if entry.name.startswith(".") or entry.name.endswith(".volstream") or entry.name.upper() == "DICOMDIR":
             continue
         # Links to folders are not followed: they may lead round in a circle.
         if entry.is_dir(follow_symlinks=False):

@@ -30,7 +30,11 @@ class MemorySource:
     def __init__(self, items: list[Any]) -> None:
         self.address = f"{len(items)} images in memory"
         self.skipped: list[tuple[str, str]] = []
+        self.identity, self.stamp = None, None
         self._items = items
+
+    async def is_unchanged(self, stamp: Any) -> bool:
+        return False
 
     async def records(self) -> list[FrameRecord]:
         return await asyncio.to_thread(self._read)

@@ -12,6 +12,7 @@ from volstream.errors import HttpStatusError, ProtocolError, SourceError
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.http import Http, printable
 from volstream.fetch.pool import all_of
+from volstream.fetch.witness import Witness
 from volstream.headers.dicomjson import parse_json, records_from_json
 from volstream.headers.values import Attributes, text
 from volstream.records import FrameRecord
@@ -25,12 +26,14 @@ PARALLEL = 16
 GetJson: TypeAlias = Callable[[str], Awaitable[list[Attributes]]]
 
 
-async def read_series(http: Http, series: str, query: str = "") -> list[FrameRecord]:
-    """The records of all images of a series."""
+async def read_series(
+    http: Http, series: str, query: str = "", witness: Witness | None = None
+) -> list[FrameRecord] | None:
+    """The records of all images of a series; None if there is a witness who knows them as they are."""
     suffix = f"?{query}" if query else ""
     get_json = partial(_get_json, http)
     try:
-        instances = await get_json(f"{series}/metadata{suffix}")
+        instances = await _get_json(http, f"{series}/metadata{suffix}", witness, whole=True)
     except HttpStatusError as error:
         if error.status not in NO_SERIES:
             raise
@@ -38,23 +41,28 @@ async def read_series(http: Http, series: str, query: str = "") -> list[FrameRec
         if not uids:
             raise
         urls = [f"{series}/instances/{uid}/metadata{suffix}" for uid in uids]
-        answers = await all_of([partial(get_json, url) for url in urls], PARALLEL)
+        answers = await all_of([partial(_get_json, http, url, witness) for url in urls], PARALLEL)
         instances = [instance for answer in answers for instance in answer]
+    if witness and witness.knows_all:
+        return None
     if not instances:
         raise SourceError("the series is empty", address=series)
     return await asyncio.to_thread(records_from_json, instances, series)
 
 
-async def read_instance(http: Http, series: str, uid: str, query: str = "") -> list[FrameRecord]:
-    """The records of one instance, without the headers of its series."""
+async def read_instance(
+    http: Http, series: str, uid: str, query: str = "", witness: Witness | None = None
+) -> list[FrameRecord] | None:
+    """The records of one instance, without the headers of its series; or None, as above."""
     suffix = f"?{query}" if query else ""
     try:
-        instances = await _get_json(http, f"{series}/instances/{uid}/metadata{suffix}")
+        instances = await _get_json(http, f"{series}/instances/{uid}/metadata{suffix}", witness, whole=True)
     except HttpStatusError as error:
         if error.status not in NO_SERIES:
             raise
-        return [record for record in await read_series(http, series, query) if record.uid == uid]
-    return records_from_json(instances, series)
+        found = await read_series(http, series, query, witness)
+        return None if found is None else [record for record in found if record.uid == uid]
+    return None if witness and witness.knows_all else records_from_json(instances, series)
 
 
 async def _instance_uids(get_json: GetJson, series: str, query: str) -> list[str]:
@@ -82,21 +90,32 @@ def _uid(item: Attributes) -> str:
     return uid
 
 
-async def _get_json(http: Http, url: str) -> list[Attributes]:
+async def _get_json(http: Http, url: str, witness: Witness | None = None, *, whole: bool = False) -> list[Attributes]:
+    """The objects of an answer. If it is the `whole` of what the witness knows, and the same: none."""
+
+    def conditions() -> dict[str, str]:
+        return witness.conditions if witness and whole else {}
+
+    read = partial(_read_json, witness=witness, whole=whole)
     for accept in ACCEPTS:
         try:
-            return await http.get(url, _read_json, accept=accept, encoding="gzip", limits=LIMITS)
+            return await http.get(url, read, accept=accept, headers=conditions, encoding="gzip", limits=LIMITS)
         except HttpStatusError as error:
             if error.status != 406 or accept == ACCEPTS[-1]:
                 raise
     raise AssertionError("unreachable: the last one returns or raises")
 
 
-async def _read_json(answer: Answer) -> list[Attributes]:
+async def _read_json(answer: Answer, witness: Witness | None, whole: bool) -> list[Attributes]:
     if answer.media_type.name == "text/html":
         raise ProtocolError(f"the server sends a page instead of metadata: {printable(await answer.beginning(), 120)}")
     # JSON tells its own end, so a body without framing is taken.
     body = bytearray()
     async for chunk in answer.chunks():
         body += chunk
-    return await asyncio.to_thread(parse_json, body) if body else []
+    if witness and whole and witness.knows(answer, body):
+        return []
+    instances = await asyncio.to_thread(parse_json, body) if body else []
+    if witness:
+        witness.see(answer, body)
+    return instances

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from volstream.errors import SourceError, VolstreamError
+from volstream.errors import UnreachableError, VolstreamError
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class Retry:
                 self.tokens -= self.cost
                 await self.clock.sleep(wait)
             except TimeoutError:
-                raise _tried(SourceError(f"no complete answer within {seconds:g} s"), number) from None
+                raise _tried(UnreachableError(f"no complete answer within {seconds:g} s"), number) from None
             else:
                 self.tokens = min(self.quota, self.tokens + 1)
                 return result

@@ -58,6 +58,19 @@ class Source(Protocol):
     #: What was found and is no image: (name, reason).
     skipped: list[tuple[str, str]]
 
+    @property
+    def identity(self) -> tuple[str, ...] | None:
+        """What names the images for ever, without credentials: a cache keeps volumes by it. None: nothing does."""
+
+    #: The state that the images are in, as JSON; known once `is_unchanged` and `records` have been called.
+    stamp: Any
+
+    async def is_unchanged(self, stamp: Any) -> bool:
+        """Are the images in the state of an earlier stamp still? For None, no; what is to be cached asks in any case.
+
+        Raises UnreachableError, or HttpStatusError, if the server does not tell.
+        """
+
     async def records(self) -> list[FrameRecord]:
         """The headers of everything in the source. Raises SourceError if there is nothing."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from volstream.errors import SourceError, UsageError, VolstreamError
-from volstream.fetch.address import origin, redacted, without_user
+from volstream.fetch.address import origin, redacted, without_secrets, without_user
 from volstream.fetch.frames import FrameClient, url_of
 from volstream.fetch.http import Http
 from volstream.fetch.link import Link
@@ -16,6 +17,7 @@ from volstream.fetch.options import FetchOptions
 from volstream.fetch.ranges import RangeClient
 from volstream.fetch.series import stream_series
 from volstream.fetch.source import Put, Want
+from volstream.fetch.witness import Stamp, Witness
 from volstream.records import FrameRecord
 
 #: From so many images on, of so many bytes at most, a series is asked for as a whole. Against Orthanc that was 1.5 to 2
@@ -35,6 +37,10 @@ class WadoSource:
         self.address = self._series[0]
         self.skipped: list[tuple[str, str]] = []
         self._query = urlsplit(series[0]).query
+        self.identity = ("wadors", *self._series, without_secrets(self._query), *_texts(frames))
+        #: Of the metadata of each series, in order.
+        self.stamp: list[Stamp] = []
+        self._changed: dict[str, tuple[list[FrameRecord], Stamp]] = {}
         self._frames = frames
         self.connections, self.host, self.at_once = options.connections, origin(series[0]), False
         self._retrieve = options.retrieve
@@ -66,14 +72,26 @@ class WadoSource:
             frames.add((redacted(url), match[2], int(match[3]) - 1))
         return cls(list(dict.fromkeys(series)), options, frames)
 
+    async def is_unchanged(self, stamp: Any) -> bool:
+        if not stamp:
+            return False
+        for series, since in zip(self._series, stamp, strict=True):
+            witness = Witness(since)
+            if (found := await self._read(series, witness)) is not None:
+                self._changed[series] = found, witness.stamp
+                return False
+        return True
+
     async def records(self) -> list[FrameRecord]:
         records: list[FrameRecord] = []
+        self.stamp = []
         for series in self._series:
-            uids = {uid for place, uid, _ in self._frames or () if place == series}
-            if len(uids) == 1:
-                found = await read_instance(self._http, series, uids.pop(), self._query)
+            if series in self._changed:
+                found, stamp = self._changed.pop(series)
             else:
-                found = await read_series(self._http, series, self._query)
+                witness = Witness()
+                found, stamp = await self._read(series, witness) or [], witness.stamp
+            self.stamp.append(stamp)
             if self._frames is not None:
                 found = [record for record in found if (series, record.uid, record.frame) in self._frames]
             records += found
@@ -87,6 +105,13 @@ class WadoSource:
             missing = len(self._frames) - len(records)
             raise SourceError(f"the server does not know {missing} of the imageIds", address=self.address)
         return records
+
+    async def _read(self, series: str, witness: Witness) -> list[FrameRecord] | None:
+        """The headers that are needed; None if the witness knows them."""
+        uids = {uid for place, uid, _ in self._frames or () if place == series}
+        if len(uids) == 1:
+            return await read_instance(self._http, series, uids.pop(), self._query, witness)
+        return await read_series(self._http, series, self._query, witness)
 
     @property
     def link(self) -> Link:
@@ -135,3 +160,7 @@ class WadoSource:
 
     async def close(self) -> None:
         await self._http.close()
+
+
+def _texts(frames: set[tuple[str, str, int]] | None) -> list[str]:
+    return sorted(f"{series} {uid} {frame}" for series, uid, frame in frames or ())

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from volstream.errors import DamagedError, NotDicomError, ProtocolError, SourceError, UsageError, VolstreamError
-from volstream.fetch.address import origin, redacted, without_user
+from volstream.fetch.address import origin, redacted, without_secrets, without_user
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.frames import payloads_of
 from volstream.fetch.http import Http, printable
@@ -17,6 +18,7 @@ from volstream.fetch.link import Link
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.pool import all_of
 from volstream.fetch.source import Put, Want
+from volstream.fetch.witness import Stamp, Witness
 from volstream.headers.part10 import read_records
 from volstream.records import FrameRecord
 
@@ -52,19 +54,40 @@ class WadoUriSource:
         self.skipped: list[tuple[str, str]] = []
         self.connections, self.host, self.at_once = options.connections, origin(next(iter(self._objects))), False
         self._http = Http(options, basic=basic)
+        requests = [(urlsplit(url)._replace(query=""), without_secrets(urlsplit(url).query)) for url in self._objects]
+        names = (f"{url.geturl()}?{query}" for url, query in requests)
+        self.identity = ("wadouri", *names, repr([*self._objects.values()]))
+        #: Of each object, in order; None until somebody wants to know.
+        self.stamp: list[Stamp] | None = None
         #: Which request brings an instance.
         self._urls: dict[str, str] = {}
         self._kept = 0
 
+    async def is_unchanged(self, stamp: Any) -> bool:
+        """Asked of each object; one about which the server gives no validator is fetched and compared."""
+        self.stamp = []
+        if not stamp:
+            return False
+
+        async def ask(url: str, since: Stamp) -> bool:
+            witness = Witness(since)
+            await self._object(url, witness)
+            return witness.knows_all
+
+        asking = [partial(ask, *each) for each in zip(self._objects, stamp, strict=True)]
+        return all(await all_of(asking, self.connections))
+
     async def records(self) -> list[FrameRecord]:
         self._urls.clear()
         self._kept = 0
+        witnesses = [None if self.stamp is None else Witness() for _ in self._objects]
 
-        async def read(url: str) -> list[FrameRecord]:
-            return self._keep(url, await self._object(url))
+        async def read(url: str, witness: Witness | None) -> list[FrameRecord]:
+            return self._keep(url, await self._object(url, witness))
 
-        objects = await all_of([partial(read, url) for url in self._objects], self.connections)
-        found = [record for records in objects for record in records]
+        reading = [partial(read, *each) for each in zip(self._objects, witnesses, strict=True)]
+        found = [record for records in await all_of(reading, self.connections) for record in records]
+        self.stamp = [witness.stamp for witness in witnesses if witness is not None] or None
         if not found:
             raise SourceError("none of the objects holds pixel data", address=self.address)
         return found
@@ -91,14 +114,24 @@ class WadoUriSource:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _object(self, url: str) -> list[FrameRecord]:
-        async def read(answer: Answer) -> bytearray:
+    async def _object(self, url: str, witness: Witness | None = None) -> list[FrameRecord]:
+        """The records of an object; none if it is what the witness knows."""
+
+        async def read(answer: Answer) -> tuple[Answer, bytearray]:
+            if answer.status == 304:
+                return answer, bytearray()
             if answer.media_type.name.startswith(("text/", "image/", "multipart/")):
                 text = printable(await answer.beginning(), 120) if answer.media_type.name.startswith("text/") else ""
                 raise ProtocolError(f"the server sends {answer.media_type.name} instead of a DICOM object: {text}")
-            return await answer.body()
+            return answer, await answer.body()
 
-        body = await self._http.get(url, read, accept="application/dicom, */*;q=0.5", limits=Limits(OBJECT_BYTES))
+        def conditions() -> dict[str, str]:
+            return witness.conditions if witness else {}
+
+        accept, limits = "application/dicom, */*;q=0.5", Limits(OBJECT_BYTES)
+        answer, body = await self._http.get(url, read, accept=accept, headers=conditions, limits=limits)
+        if witness and witness.knows(answer, body):
+            return []
         query = parse_qs(urlsplit(url).query)
         try:
             records = read_records(memoryview(body), address=redacted(url))
@@ -107,6 +140,8 @@ class WadoUriSource:
         for record in records[:1]:
             if record.uid != query["objectUID"][0]:
                 raise DamagedError(f"the server sent another instance: {record.uid}", address=redacted(url))
+        if witness:
+            witness.see(answer, body)
         return [replace(record, address=_image_id(url, record)) for record in records]
 
     def _keep(self, url: str, records: list[FrameRecord]) -> list[FrameRecord]:

@@ -58,7 +58,14 @@ async def _metadata(request: web.Request) -> web.StreamResponse:
     if not found:
         raise web.HTTPNotFound(text="no such study, series or instance")
     objects = await asyncio.to_thread(lambda: [instance_metadata(*each) for each in found])
-    return web.Response(body=b"[" + b",".join(objects) + b"]", content_type="application/dicom+json")
+    body = b"[" + b",".join(objects) + b"]"
+    tag = hashlib.sha256(body).hexdigest()
+    known = {each.value for each in request.if_none_match or ()}
+    response = (
+        web.Response(status=304) if tag in known else web.Response(body=body, content_type="application/dicom+json")
+    )
+    response.etag = tag
+    return response
 
 
 async def _frames(request: web.Request) -> web.StreamResponse:

@@ -20,6 +20,9 @@ VERSION = 1
 HEADER_SIZE = 4096
 #: Where the words that change lie (sequence, loading, counters), and their size.
 LIVE_OFFSET, LIVE_LENGTH = 256, 64
+#: Among them: the counters (full, failed, covered); a file's seal (sealed, checksum, checksum of the voxels).
+COUNTERS, COUNTERS_OFFSET = struct.Struct("<III"), LIVE_OFFSET + 8
+SEAL, SEAL_OFFSET = struct.Struct("<III"), LIVE_OFFSET + 20
 #: Voxels start at a multiple of this: a page boundary on machines with 4, 16 and 64 KiB pages.
 ALIGNMENT = 65536
 #: flags: the segment is a file that is meant to outlive its owner.

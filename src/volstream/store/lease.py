@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import stat
+import struct
 import sys
 import tempfile
 import weakref
@@ -24,8 +25,8 @@ PREFIX = "volstream-"
 _NAME = re.compile(r"/?(volstream-[0-9a-f]{32})")
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 
-#: Every lease of this process that owns its segment; a forked child gives them up.
-_owned: weakref.WeakSet[Lease] = weakref.WeakSet()
+#: Every lease of this process that holds a lock; a forked child gives them up.
+_holding: weakref.WeakSet[Lease] = weakref.WeakSet()
 
 
 def directory() -> Path:
@@ -60,8 +61,10 @@ class Lease:
         self.descriptor = descriptor
         self.owner = owner
         self.persistent = persistent
+        #: We have said that we use the file.
+        self.used = False
         if owner:
-            _owned.add(self)
+            _holding.add(self)
 
     @classmethod
     def create(cls, path: Path | None) -> Lease:
@@ -99,11 +102,34 @@ class Lease:
 
     def reopen(self, *, writable: bool) -> int:
         """Another descriptor of the same object, for mapping."""
-        descriptor = os.open(self.path, (os.O_RDWR if writable else os.O_RDONLY) | _FLAGS)
+        try:
+            descriptor = os.open(self.path, (os.O_RDWR if writable else os.O_RDONLY) | _FLAGS)
+        except OSError as error:
+            raise SegmentError(f"segment {self.path.name} is gone: {error.strerror}") from None
         if not os.path.samestat(os.fstat(descriptor), os.fstat(self.descriptor)):
             os.close(descriptor)
             raise SegmentError(f"segment {self.path.name} was replaced while it was opened")
         return descriptor
+
+    def use(self) -> bool:
+        """Say that this file is in use, until we let go; False if it is just being removed."""
+        self.used = _LOCK_BYTE is None or _lock_byte(self.descriptor, fcntl.F_RDLCK)
+        _holding.add(self)
+        return self.used
+
+    def claim(self) -> bool:
+        """Become the owner of a file that we use and that has none; False if it has one."""
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        self.owner = True
+        return True
+
+    def free(self) -> None:
+        """Own the file no longer, so that others can claim it."""
+        self.owner = False
+        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
     @property
     def alive(self) -> bool:
@@ -126,6 +152,26 @@ class Lease:
         os.close(descriptor)
 
 
+#: Locks of an open file (not of a process, which would lose them with any descriptor that it closes), on its first
+#: byte. They and flock do not see each other.
+_LOCK_BYTE = getattr(fcntl, "F_OFD_SETLK", None)
+CAN_TELL_USE = _LOCK_BYTE is not None
+
+
+def is_used(descriptor: int) -> bool:
+    """Does anybody use this file? If not, nobody else can until the descriptor, open for writing, is closed."""
+    return _LOCK_BYTE is None or not _lock_byte(descriptor, fcntl.F_WRLCK)
+
+
+def _lock_byte(descriptor: int, kind: int) -> bool:
+    assert _LOCK_BYTE is not None
+    try:
+        fcntl.fcntl(descriptor, _LOCK_BYTE, struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 1, 0))
+    except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, fcntl(2)
+        return False
+    return True
+
+
 def is_locked(descriptor: int, *, keep: bool = False) -> bool:
     """Does an owner hold its lock? If not, `keep` keeps ours until the descriptor is closed.
 
@@ -141,16 +187,18 @@ def is_locked(descriptor: int, *, keep: bool = False) -> bool:
 
 
 def _become_attachers() -> None:
-    """In a forked child: it owns nothing, and must not keep the parent's lock alive."""
-    for lease in list(_owned):
-        if not lease.owner:
+    """In a forked child: it owns nothing, and must neither keep the parent's locks alive nor let go of them."""
+    for lease in list(_holding):
+        if lease.descriptor < 0:
             continue
-        os.close(lease.descriptor)
-        lease.owner = False
-        lease.descriptor = -1
-        with contextlib.suppress(OSError):
-            lease.descriptor = os.open(lease.path, os.O_RDONLY | _FLAGS)
-    _owned.clear()
+        inherited, lease.owner = lease.descriptor, False
+        try:
+            lease.descriptor = lease.reopen(writable=False)
+            if lease.used:
+                lease.use()
+        except (OSError, SegmentError):
+            lease.descriptor = -1
+        os.close(inherited)
 
 
 os.register_at_fork(after_in_child=_become_attachers)

@@ -13,13 +13,13 @@ import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from .._native import Board
-from ..errors import ResourceError, UsageError
+from ..errors import ResourceError, SegmentError, UsageError
 from . import memory
 from .layout import HEADER_SIZE, MAGIC, PERSISTENT, Layout, voxel_bytes
 from .lease import Lease, directory, path_of
@@ -48,14 +48,7 @@ class Segment:
         self.metadata = metadata
         self.slices = layout.slices
         self.slice_bytes = layout.slice_bytes
-        self._board: Board | None = Board(
-            mapping,
-            live=layout.live_offset,
-            states=layout.states_offset,
-            ranges=layout.ranges_offset,
-            slices=layout.slices,
-            writable=writable,
-        )
+        self._board: Board | None = board_of(mapping, layout, writable=writable)
         self._mapping: mmap.mmap | None = mapping
 
     @classmethod
@@ -69,7 +62,7 @@ class Segment:
         fill: float = 0,
         path: Path | None = None,
         admit: Callable[[Layout], object] | None = None,
-    ) -> Segment:
+    ) -> Self:
         """Allocate a segment and own it.
 
         shape: (k, j, i) or (t, k, j, i), colour last, of `slices` slices in memory order.
@@ -97,10 +90,12 @@ class Segment:
         memory.check_room(layout.total_size, path.parent if path else directory())
         lease = Lease.create(path)
         try:
+            if path:
+                lease.use()
             # Shared memory for voxels is taken as they are written (`SliceWriter`), a disk's blocks here and now.
             memory.reserve(lease.descriptor, layout.total_size if path else layout.voxels_offset, lease.path.parent)
             os.truncate(lease.descriptor, layout.total_size)
-            mapping = _map(lease, layout.total_size, writable=True)
+            mapping = map_segment(lease, layout.total_size, mmap.ACCESS_WRITE)
             ranges = layout.ranges_offset
             mapping[layout.metadata_offset : layout.metadata_offset + len(text)] = text
             mapping[ranges : ranges + layout.ranges_length] = np.full(2 * slices, np.nan, "<f8").tobytes()
@@ -113,7 +108,7 @@ class Segment:
             raise
 
     @classmethod
-    def attach(cls, name: str | Path, *, writable: bool = False) -> Segment:
+    def attach(cls, name: str | Path, *, writable: bool = False) -> Self:
         """Map another process's segment, read-only unless `writable` (workers); never removes it.
 
         Raises SegmentError naming what is wrong: gone, another user's, damaged, another version, incomplete.
@@ -122,7 +117,10 @@ class Segment:
         try:
             size = os.fstat(lease.descriptor).st_size
             layout = Layout.parse(os.pread(lease.descriptor, HEADER_SIZE, 0), size)
-            mapping = _map(lease, layout.total_size, writable=writable)
+            if layout.flags & PERSISTENT and not lease.use():
+                raise SegmentError(f"segment {lease.path.name} is being removed")
+            access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+            mapping = map_segment(lease, layout.total_size, access)
             text = mapping[layout.metadata_offset : layout.metadata_offset + layout.metadata_length]
             return cls(lease, layout, mapping, layout.metadata(text), writable)
         except BaseException:
@@ -255,7 +253,7 @@ class Segment:
             board.touch()  # so that who waits elsewhere looks, and sees the owner gone
         self._board = self._mapping = None
 
-    def __enter__(self) -> Segment:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -265,10 +263,21 @@ class Segment:
         return f"<Segment {self.name} {self.metadata['dtype']} {tuple(self.metadata['shape'])}>"
 
 
-def _map(lease: Lease, size: int, *, writable: bool) -> mmap.mmap:
-    descriptor = lease.reopen(writable=writable)
+def board_of(mapping: mmap.mmap, layout: Layout, *, writable: bool) -> Board:
+    return Board(
+        mapping,
+        live=layout.live_offset,
+        states=layout.states_offset,
+        ranges=layout.ranges_offset,
+        slices=layout.slices,
+        writable=writable,
+    )
+
+
+def map_segment(lease: Lease, size: int, access: int) -> mmap.mmap:
+    """Map all of it, as mmap.ACCESS_READ, _WRITE or _COPY say."""
+    descriptor = lease.reopen(writable=access == mmap.ACCESS_WRITE)
     try:
-        access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
         return mmap.mmap(descriptor, size, access=access)
     except (OSError, ValueError) as error:
         raise ResourceError(f"cannot map segment {lease.path.name}: {error}") from None
