@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,6 +50,15 @@ class Filler(Protocol):
     async def run(self) -> None: ...
 
     def prioritize(self, slices: Iterable[int]) -> None: ...
+
+    @property
+    def order(self) -> Sequence[int]: ...
+
+    def want(self, slices: Iterable[int] | None = None) -> None: ...
+
+    def forget(self) -> None: ...
+
+    def lacks(self, quality: int) -> bool: ...
 
 
 #: The arguments of `Segment.create` for a plan.
@@ -195,7 +204,27 @@ class CachedLoad:
         self._options = options
         self._fill = fill
         self._filler = filler
+        self._wanted = set(range(segment.slices))
         self._errors: dict[int, VolstreamError] = {}
+
+    @property
+    def order(self) -> Sequence[int]:
+        return self._filler.order if self._filler is not None else range(self._segment.slices)
+
+    def want(self, slices: Iterable[int] | None = None) -> None:
+        """Another process that fills the file loads all of it."""
+        wanted = range(self._segment.slices) if slices is None else list(slices)
+        self._wanted.update(wanted)
+        if self._filler is not None:
+            self._filler.want(slices if slices is None else wanted)
+
+    def forget(self) -> None:
+        self._wanted.clear()
+        if self._filler is not None:
+            self._filler.forget()
+
+    def lacks(self, quality: int) -> bool:
+        return any(self._segment.state(index) < quality for index in self._wanted)
 
     def prioritize(self, slices: Iterable[int]) -> None:
         """Without effect on another process."""
@@ -241,7 +270,10 @@ class CachedLoad:
         if not is_same or plan.shape != tuple(segment.metadata["shape"]):
             raise SourceError("the images have changed since another process began to load them")
         log.info("%s is loaded on in this process", segment.name)
-        return self._fill(plan, segment)
+        filler = self._fill(plan, segment)
+        filler.forget()
+        filler.want(self._wanted)
+        return filler
 
     def _give_up(self, error: VolstreamError) -> None:
         writer = self._segment.writer()

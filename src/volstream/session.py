@@ -11,17 +11,18 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .caching import Opened
 from .engine.options import EngineOptions
 from .engine.pipeline import Pipeline
-from .engine.staging import stages_for
+from .engine.staging import quality_of, stages_for
 from .errors import UsageError, VolstreamError
 from .loop import LoopThread
 from .plan import PlanOptions, VolumePlan, build_plan
+from .plan.stages import FULL_ONLY
 from .store.segment import Segment
-from .store.states import FULL, SUB_RESOLUTION
 from .store.volume import Volume
 
 if TYPE_CHECKING:
@@ -74,12 +75,12 @@ class Session:
         else:
             opened = await self._keeper.open(self._source, self._plan_options, self._describe, self._fill, admit)
         self._segment, self._pipeline = opened.segment, opened.filler
+        self._pipeline.forget()  # until `start`
         return Volume(self._segment, self, geometry=opened.geometry, records=opened.records)
 
     def _describe(self, plan: VolumePlan) -> dict[str, Any]:
         """The arguments of `Segment.create`."""
-        stages = self._stages(plan)
-        quality = SUB_RESOLUTION if stages and stages[-1].reduce else FULL
+        quality = quality_of(self._stages(plan) or FULL_ONLY, plan)
         return {
             "shape": plan.shape,
             "dtype": plan.dtype,
@@ -89,7 +90,11 @@ class Session:
         }
 
     def _fill(self, plan: VolumePlan, segment: Segment) -> Pipeline:
-        return Pipeline(self._source, plan, segment, self._engine_options, self._stages(plan))
+        try:
+            return Pipeline(self._source, plan, segment, self._engine_options, self._stages(plan))
+        except BaseException:
+            segment.close()
+            raise
 
     def _stages(self, plan: VolumePlan) -> Sequence[Stage] | None:
         return stages_for(self._source, plan, self._engine_options.stages)
@@ -108,7 +113,12 @@ class Session:
     def is_bound(self) -> bool:
         return self._thread is None
 
-    def start(self) -> None:
+    @property
+    def order(self) -> Sequence[int]:
+        assert self._pipeline is not None
+        return self._pipeline.order
+
+    def start(self, slices: Sequence[int] | None = None) -> None:
         assert self._segment is not None
         self._check_process()
         if self._closed:
@@ -116,7 +126,7 @@ class Session:
         with self._lock:
             self._starting += 1
         self._segment.set_activity("loading")  # at once: who waits next must not see how an earlier load ended
-        self._call(self._start)
+        self._call(partial(self._start, slices))
 
     def cancel(self) -> None:
         self._check_process()
@@ -181,12 +191,14 @@ class Session:
         else:
             self._loop.call_soon_threadsafe(function)
 
-    def _start(self) -> None:
+    def _start(self, slices: Sequence[int] | None) -> None:
+        assert self._pipeline is not None
         with self._lock:
             self._starting -= 1
         if self._closed:
             return
         self._wanted = True
+        self._pipeline.want(slices)
         if self._task is not None and not self._task.done():
             self._again = True  # joins it, unless that is ending and leaves something to do
             return
@@ -195,12 +207,16 @@ class Session:
 
     def _cancel(self) -> None:
         self._again = self._wanted = False
+        if self._pipeline is not None:
+            self._pipeline.forget()
         # A task that is cancelled before its first step would not even say that it has ended: it looks for itself.
         if self._task is not None and self._begun:
             self._task.cancel()
 
     async def _run(self) -> None:
         assert self._pipeline is not None
+        assert self._segment is not None
+        quality = self._segment.metadata["quality"]
         self._begun = True
         go_on = self._wanted
         while go_on:
@@ -211,19 +227,17 @@ class Session:
                 pass  # said by the states
             except Exception:
                 log.exception("the load ended by a bug")
+                self._wanted = False
                 break
-            go_on = self._again and self._pending()
-        self._conclude()
+            go_on = self._again and self._pipeline.lacks(quality)
+        if (self._segment.states >= quality).all():  # a cancel that comes after the last slice changes nothing
+            self._conclude("partial" if self._pipeline.errors else "complete")
+        else:
+            self._conclude("idle" if self._wanted else "cancelled")  # what was asked for is there, or not
 
-    def _pending(self) -> bool:
-        assert self._segment is not None
-        return bool((self._segment.states < self._segment.metadata["quality"]).any())
-
-    def _conclude(self) -> None:
-        """Say how it ended: by the states, for a cancel that comes after the last slice changes nothing."""
+    def _conclude(self, outcome: str) -> None:
+        """Say how it ended, unless it is about to go on."""
         assert self._segment is not None
         with self._lock:
             if not self._starting:
-                failed = self._segment.counters[1]
-                outcome = "cancelled" if self._pending() else "partial" if failed else "complete"
                 self._segment.set_activity(outcome)

@@ -45,6 +45,21 @@ def test_priorities_count_from_the_next_want_on(added: list[int], before: int, f
     assert drain(agenda) == expected
 
 
+def test_of_what_is_named_twice_the_first_place_counts() -> None:
+    agenda = filled(5)
+    agenda.prioritize([3, 0, 3])
+    assert drain(agenda) == [3, 0, 2, 1, 4]
+
+
+@given(st.lists(st.lists(st.integers(0, 8), max_size=3), max_size=5))
+def test_what_is_appended_comes_after_what_came_first_already(requests: list[list[int]]) -> None:
+    agenda = filled(9)
+    for each in requests:
+        agenda.append(each)
+    first = list(dict.fromkeys(index for each in requests for index in each))
+    assert drain(agenda) == [*first, *(index for index in drain(filled(9)) if index not in first)]
+
+
 def test_earlier_steps_come_first_but_not_before_priorities() -> None:
     agenda = Agenda(range(3))
     for index in range(3):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,9 @@ def test_each_slice_has_one_place(count: int, points: int, order: str) -> None:
         ("top-down", [8, 7, 6, 5, 4, 3, 2, 1, 0]),
         ("interleaved", [4, 0, 8, 2, 6, 1, 3, 5, 7]),
         (1, [1, 2, 0, 3, 4, 5, 6, 7, 8]),
+        (np.int64(1), [1, 2, 0, 3, 4, 5, 6, 7, 8]),
+        (np.array([7, 2]), [7, 2, 0, 1, 3, 4, 5, 6, 8]),
+        ([], [0, 1, 2, 3, 4, 5, 6, 7, 8]),
         ([7, 2], [7, 2, 0, 1, 3, 4, 5, 6, 8]),
     ],
 )

@@ -51,13 +51,28 @@ def test_cornerstone3ds_interleaved_plan() -> None:
     assert [k for k in range(12) if first[k][0] == 4] == [4, 8]
 
 
+def test_a_float_is_a_share_of_the_way_an_integer_a_slice() -> None:
+    positions = (0.0, 0.5, 1.0, 1, -1, 9, -10)
+    taken = [[k for k in range(9) if Stage(positions=(p,)).takes(k, 9)] for p in positions]
+    assert taken == [[0], [4], [8], [1], [8], [], []]
+
+
 def test_sparse_halves_what_is_missing() -> None:
     numbers = [chain(SPARSE, k, 33)[0] for k in range(33)]
     assert [numbers.count(n) for n in range(6)] == [3, 2, 4, 8, 16, 0]
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"every": 0}, {"offset": 1}, {"every": 2, "offset": 2}, {"reduce": -1}, {"fill": "cubic"}]
+    "wrong",
+    [
+        {"every": 0},
+        {"offset": 1},
+        {"every": 2, "offset": 2},
+        {"reduce": -1},
+        {"fill": "cubic"},
+        {"positions": (1.5,)},
+        {"positions": (-0.5,)},
+    ],
 )
 def test_stages_that_are_none(wrong: dict) -> None:
     with pytest.raises(UsageError):

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from volstream.errors import CancelledError
+import volstream.store.events as events_module
+from volstream.errors import CancelledError, UsageError
 from volstream.store.events import extent
 from volstream.store.segment import Segment
 from volstream.store.states import FAILED, FULL
@@ -100,6 +101,64 @@ def test_events_do_not_wait_longer_than_told():
         assert next(events).index == 0
         with pytest.raises(TimeoutError):
             next(events)
+
+
+class Clock:
+    """Time that passes only while somebody sleeps, and what happens then."""
+
+    def __init__(self, monkeypatch, meanwhile=lambda: None):
+        self.now, self.slept, self.meanwhile = 0.0, [], meanwhile
+        monkeypatch.setattr(events_module, "time", self)
+        monkeypatch.setattr(events_module, "rest", self.rest)
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        self.slept.append(seconds)
+        self.meanwhile()
+
+    async def rest(self, seconds):
+        self.sleep(seconds)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_with_an_interval_they_come_in_batches_of_the_latest_states(monkeypatch, is_async):
+    async def follow(events):
+        return [event async for event in events]
+
+    with make(4) as volume:
+        steps = iter([(1, 6), (2, 6), (2, FULL), (3, FULL), (1, FULL)])
+        volume.segment.publish(0, FULL)
+
+        def publish_two() -> None:
+            for _, step in zip(range(2), steps, strict=False):
+                volume.segment.publish(*step)
+
+        clock = Clock(monkeypatch, publish_two)
+        events = volume.events(interval=5)
+        seen = run(follow(events)) if is_async else list(events)
+        assert [(event.index, event.state) for event in seen] == [(0, 8), (1, 6), (2, 6), (2, 8), (3, 8), (1, 8)]
+        assert clock.slept == [5, 5, 5], "before each look but the first; none after the last"
+
+
+def test_a_consumer_slower_than_the_interval_is_not_held_up(monkeypatch):
+    with make(3) as volume:
+        clock = Clock(monkeypatch)
+        events = volume.events(interval=5)
+        for index in range(3):
+            volume.segment.publish(index, FULL)
+            assert next(events).index == index
+            clock.now += 6
+        assert next(events, None) is None
+        assert clock.slept == []
+
+
+@pytest.mark.parametrize("interval", [-1, float("nan"), float("inf")])
+def test_what_is_no_interval(interval):
+    with make(1) as volume, pytest.raises(UsageError, match="interval"):
+        volume.events(interval=interval)
 
 
 def test_an_event_says_where_and_what():

@@ -29,7 +29,11 @@ class Engine:
         self.running = False
         self.started = self.closed = 0
 
-    def start(self) -> None:
+    @property
+    def order(self) -> list[int]:
+        return list(reversed(range(self.segment.slices)))
+
+    def start(self, slices: list[int] | None = None) -> None:
         self.segment.set_activity("loading")
         self.started += not self.running
         self.running = True

@@ -49,9 +49,20 @@ class Agenda:
     def prioritize(self, slices: Iterable[int]) -> None:
         """These come first from now on, in this order, and no others do."""
         with self._lock:
-            self._first = {index: place for place, index in enumerate(slices)}
-            self._heap = [(self._key(want), added, want) for _, added, want in self._heap]
-            heapq.heapify(self._heap)
+            self._first = {index: place for place, index in enumerate(dict.fromkeys(slices))}
+            self._sort()
+
+    def append(self, slices: Iterable[int]) -> None:
+        """These come next, after those that came first already."""
+        with self._lock:
+            new = {index: 0 for index in slices if index not in self._first}
+            self._first |= {index: place for place, index in enumerate(new, len(self._first))}
+            if any(want.index in new for _, _, want in self._heap):
+                self._sort()
+
+    def _sort(self) -> None:
+        self._heap = [(self._key(want), added, want) for _, added, want in self._heap]
+        heapq.heapify(self._heap)
 
     @property
     def is_urgent(self) -> bool:

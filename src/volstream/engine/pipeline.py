@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -34,7 +34,7 @@ from .options import EngineOptions
 from .placing import Job, Placer
 from .scheduler import scheduler
 from .sizes import PrefixSizes, is_scalable
-from .staging import stages_after
+from .staging import stack_of, stages_after
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -65,11 +65,15 @@ class Pipeline:
         self._plan = plan
         self._segment = segment
         self._options = options
-        count = plan.shape[0] if len(plan.slots) == plan.shape[0] else plan.shape[1]
-        places = ranks(len(plan.slots), count, options.order)
+        slices = len(plan.slots)
+        self._count = stack_of(plan)
+        self._ranks = places = ranks(slices, self._count, options.order)
+        #: The slices that are to be had.
+        self._wanted = set(range(slices))
+        #: Slices that a run has begun and not brought to their final state.
+        self._open = 0
         #: Frames that need no request, and those that do.
         self._here, self._there = Agenda(places), Agenda(places)
-        self._count = count
         self._sizes = PrefixSizes()
         #: None: the first frame has to tell how fast the link is.
         self._decided = stages is not None
@@ -85,9 +89,42 @@ class Pipeline:
         self._here.prioritize(wanted)
         self._there.prioritize(wanted)
 
+    @property
+    def order(self) -> list[int]:
+        """All slices, in the order in which they would be loaded."""
+        return sorted(range(len(self._ranks)), key=lambda index: (self._chains[index][0], self._ranks[index]))
+
+    def want(self, slices: Iterable[int] | None = None) -> None:
+        """These slices are to be had too, next; None: all. On the event loop, before a run or meanwhile."""
+        if slices is None:
+            new = set(range(len(self._ranks))) - self._wanted
+        else:
+            wanted = list(slices)
+            new = set(wanted) - self._wanted
+            self._here.append(wanted)
+            self._there.append(wanted)
+        self._wanted |= new
+        with self._lock:
+            is_running = self._open > 0
+            self._open += is_running  # it does not end meanwhile
+        if is_running:
+            self._add(new)
+            self._settle()
+
+    def forget(self) -> None:
+        """No slice is to be had, until somebody wants it."""
+        self._wanted.clear()
+
+    def lacks(self, quality: int) -> bool:
+        """A slice that is to be had has not got this quality, and has not failed."""
+        return any(self._segment.state(index) < quality for index in self._wanted)
+
     async def run(self) -> None:
-        """Load every slice that is pending. Ends when all have a final state; cancelling it leaves the slices that are
-        there valid and the rest pending. One that failed is loaded again when its state has been reset."""
+        """Load every slice that is wanted and pending. Ends when all have a final state.
+
+        Cancelling it leaves the slices that are there valid and the rest pending. One that failed is loaded again when
+        its state has been reset.
+        """
         self._loop = asyncio.get_running_loop()
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._news = asyncio.Event()
@@ -98,14 +135,16 @@ class Pipeline:
         self._workers = Workers(self._options.workers)
         connections: list[asyncio.Task[None]] = []
         try:
-            there = self._begin()
-            if there and not self._decided:
+            self._begin()
+            if self._there.first() is not None and not self._decided:
                 await self._explore()
-            connections = [asyncio.create_task(self._connection()) for _ in range(min(there, self._source.connections))]
+            connections = [asyncio.create_task(self._connection()) for _ in range(self._source.connections)]
             for connection in connections:
                 connection.add_done_callback(self._connection_ended)
             await self._finished
         finally:
+            with self._lock:
+                self._open = 0
             self._here.clear()
             self._there.clear()
             self._workers.drop()
@@ -117,33 +156,37 @@ class Pipeline:
                 self._workers.close()
                 self._placer.close()
 
-    def _begin(self) -> int:
-        """Put everything that is missing on the agendas; how many frames need a request."""
-        states = self._segment.states
-        wants, there = [], 0
+    def _begin(self) -> None:
+        """Put everything that is wanted and missing on the agendas."""
+        self._open = 1  # it does not end before all is there
         for index, slot in enumerate(self._plan.slots):
-            if slot.record is None:
-                if states[index] != FAILED:
-                    self._placer.fail(index)
-            elif states[index] != FAILED and (want := self._next(index, slot.record, -1)) is not None:
-                wants.append(want)
-        self._open = len(wants)
-        arrived = list(self._arrived.values())
-        if not wants:
-            self._finished.set_result(None)
-        for earlier, payload, size in arrived:
+            if slot.record is None and self._segment.state(index) != FAILED:
+                self._placer.fail(index)
+        arrived = [each for each in list(self._arrived.values()) if each[0].index in self._wanted]
+        self._add(self._wanted, {want.index for want, _, _ in arrived if self._is_last(want)})
+        for want, payload, size in arrived:
             self.budget.force(size)
-            self._workers.submit(partial(self._work, earlier, payload, size))
-        settled = {earlier.index for earlier, _, _ in arrived if self._is_last(earlier)}
-        for want in wants:
-            self.errors.pop(want.index, None)
-            if want.index in settled:
+            self._workers.submit(partial(self._work, want, payload, size))
+        self._settle()
+
+    def _add(self, slices: Iterable[int], arrived: Set[int] = frozenset()) -> None:
+        """Put what these slices lack on the agendas, unless the last of it has arrived."""
+        here = 0
+        for index in slices:
+            record = self._plan.slots[index].record
+            if record is None or self._segment.state(index) == FAILED:
                 continue
-            (self._there if want.record.location is None else self._here).add(want)
-            there += want.record.location is None
-            if want.record.location is not None:
-                self._workers.submit(self._work_here)
-        return there
+            if (want := self._next(index, record, -1)) is None:
+                continue
+            self.errors.pop(index, None)
+            with self._lock:
+                self._open += 1
+            if index not in arrived:
+                (self._there if record.location is None else self._here).add(want)
+                here += record.location is not None
+        self._news.set()
+        for _ in range(here):
+            self._workers.submit(self._work_here)
 
     def _next(self, index: int, record: FrameRecord, step: int) -> Want | None:
         """What the slice's next stage after `step` wants; None if it has all that it is to have."""
@@ -182,9 +225,10 @@ class Pipeline:
             await self._request([want], Lease(self.budget, 0))
         held = self._held.get(want.index)
         frame_bytes = link.received - before if held is None else held.total
+        pending = int((self._segment.states < FULL).sum())  # not just of what is wanted: it decides for all
         wants = self._there.take(len(self._chains), any_instance=True)
         connections = self._source.connections
-        self._take_stages(stages_after(link, frame_bytes, len(wants), connections, self._sizes.useful))
+        self._take_stages(stages_after(link, frame_bytes, pending, connections, self._sizes.useful))
         self._decided = True
         for want in wants:
             if (staged := self._next(want.index, want.record, -1)) is not None:

@@ -10,6 +10,7 @@ from ..errors import DamagedError, ResourceError, UnsupportedError, UsageError, 
 from ..fetch.source import Want
 from ..plan.stages import Fill
 from ..records import Payload, Rescale
+from ..store.layout import image_shape
 from ..store.states import FULL, SUB_RESOLUTION
 from .children import pool
 from .decode import decode_native, task_of
@@ -44,8 +45,7 @@ class Placer:
         self._segment = segment
         self._writer: SliceWriter = segment.writer()
         self._dtype = str(segment.metadata["dtype"])
-        shape = segment.metadata["shape"]
-        self._axes = len(shape) - (1 if shape[0] == segment.slices else 2)
+        self._image_shape = image_shape(tuple(segment.metadata["shape"]), segment.slices)
         self._remote = executor == "processes"
         self._local = threading.local()
 
@@ -68,8 +68,7 @@ class Placer:
         """Give the neighbours of a slice, in a stack of `count`, an image made from this one, if they have none."""
         first = index - index % count
         stack = slice(first, first + count)
-        shape = self._segment.array.shape
-        volume = self._segment.array.reshape(self._segment.slices, *shape[len(shape) - self._axes :])[stack]
+        volume = self._segment.array.reshape(self._segment.slices, *self._image_shape)[stack]
         for made in made_from(self._segment.states[stack], index - first, fill):
             self._writer.put(first + made.target, voxels_of(made, volume), made.state)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..plan.stages import COVERAGE, FULL_ONLY, NAMED, SPARSE, Stage
+from ..plan.stages import COVERAGE, FULL_ONLY, NAMED, SPARSE, Stage, chain, reduce_of
+from ..store.layout import image_shape
+from ..store.states import FULL, SUB_RESOLUTION
 
 if TYPE_CHECKING:
     from ..fetch.link import Link
@@ -22,6 +24,18 @@ PATIENCE = 0.5
 RATIO = 0.4
 #: How much longer a load may take, with requests for previews before those for frames.
 EXTRA = 0.1
+
+
+def stack_of(plan: VolumePlan) -> int:
+    """Slices in each time point."""
+    return plan.shape[-1 - len(image_shape(plan.shape, len(plan.slots)))]
+
+
+def quality_of(stages: Sequence[Stage], plan: VolumePlan) -> int:
+    """What every slice has got at the end: full, unless the last stage of some is reduced."""
+    count = stack_of(plan)
+    last = (chain(stages, k, count)[-1] for k in range(count))
+    return SUB_RESOLUTION if any(reduce_of(stages, number) for number in last) else FULL
 
 
 def stages_for(source: Source, plan: VolumePlan, wanted: str | Sequence[Stage]) -> tuple[Stage, ...] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from ..errors import UsageError
 
 ORDERS = ("centre-out", "top-down", "interleaved")
@@ -17,7 +19,7 @@ def ranks(slices: int, count: int, order: str | int | Sequence[int]) -> list[int
     if isinstance(order, str):
         stack = _STACKS[order](count)
         sequence: Iterable[int] = (t + k for t in range(0, slices, count) for k in stack)
-    elif isinstance(order, int):
+    elif isinstance(order, (int, np.integer)):
         _check(order, slices)
         points = sorted(range(0, slices, count), key=lambda t: not t <= order < t + count)
         stack = _around(count, order % count)

@@ -32,6 +32,8 @@ class Stage:
     def __post_init__(self) -> None:
         if self.every < 1 or not 0 <= self.offset < self.every or not 0 <= self.reduce <= 8:
             raise UsageError(f"not a stage: {self}")
+        if any(isinstance(position, float) and not 0 <= position <= 1 for position in self.positions):
+            raise UsageError(f"a share of the way is between 0.0 and 1.0: {self}")
         if self.fill not in (None, "nearest", "linear"):
             raise UsageError(f"fill is 'nearest' or 'linear', not {self.fill!r}")
 
@@ -81,6 +83,6 @@ def reduce_of(stages: Sequence[Stage], number: int) -> int:
 
 
 def _position(position: int | float, count: int) -> int:
-    if isinstance(position, float) and 0 <= position < 1:
+    if isinstance(position, float):
         return int((count - 1) * position)
     return int(position) + (count if position < 0 else 0)

@@ -45,6 +45,11 @@ async def change(segment: Segment, sequence: int, seconds: float) -> None:
             watcher.waiting.pop(future, None)
 
 
+async def rest(seconds: float) -> None:
+    """Look at nothing for so long."""
+    await asyncio.sleep(seconds)
+
+
 class _Watcher:
     """A thread that lives while anybody waits; guarded by `_lock`."""
 

@@ -22,8 +22,16 @@ class Controller(Protocol):
     def is_bound(self) -> bool:
         """It runs on an event loop of the caller's."""
 
-    def start(self) -> None:
-        """Load what is not there yet, or join the load that runs; the activity is "loading" when this returns."""
+    @property
+    def order(self) -> Sequence[int]:
+        """All slices, in the order in which they would be loaded."""
+
+    def start(self, slices: Sequence[int] | None = None) -> None:
+        """Load what is not there yet, or join the load that runs; the activity is "loading" when this returns.
+
+        With `slices` load these next, and no others that were not asked for before: the activity is "idle" then, if
+        they have all got their final state and others have not.
+        """
 
     def cancel(self) -> None:
         """Stop; slices that are there stay valid."""
@@ -48,9 +56,10 @@ class Finished:
 
     def __init__(self, segment: Segment) -> None:
         self.errors: Mapping[int, VolstreamError] = {}
+        self.order: Sequence[int] = range(segment.slices)
         segment.set_activity("complete")
 
-    def start(self) -> None:
+    def start(self, slices: Sequence[int] | None = None) -> None:
         pass
 
     def cancel(self) -> None:

@@ -6,6 +6,8 @@ Nothing is queued: a slow consumer sees the latest state of each slice, once, ho
 from __future__ import annotations
 
 import contextlib
+import math
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from .changes import change
+from .changes import change, rest
 from .states import FAILED, FULL, PENDING
 from .waiting import Patience
 
@@ -62,12 +64,17 @@ class Event:
 class Events:
     """Iterator and async iterator of events; ends when nothing more will happen.
 
-    It starts with the slices that are there already. If nothing happens for `timeout` seconds: TimeoutError.
+    It starts with the slices that are there already. If nothing happens for `timeout` seconds: TimeoutError. Events
+    come in batches, those of one look; from one to the next it takes `interval` seconds, unless the load has ended.
     """
 
-    def __init__(self, volume: Volume, timeout: float | None = None) -> None:
+    def __init__(self, volume: Volume, timeout: float | None = None, interval: float = 0.0) -> None:
+        if not 0 <= interval < math.inf:
+            raise UsageError(f"an interval is a number of seconds, not {interval}")
         self._volume = volume
         self._timeout = timeout
+        self._interval = interval
+        self._due = -math.inf
         self._seen: npt.NDArray[np.uint8] = np.zeros(volume.segment.slices, np.uint8)
         self._sequence = 0
         self._ready: deque[Event] = deque()
@@ -80,6 +87,9 @@ class Events:
 
     def __next__(self) -> Event:
         segment, patience = self._volume.segment, Patience(self._timeout)
+        if (pause := self._pause()) > 0:
+            self._volume.check_may_block()
+            time.sleep(pause)
         while not self._ready:
             if not self._look():
                 raise StopIteration
@@ -91,12 +101,18 @@ class Events:
 
     async def __anext__(self) -> Event:
         segment, patience = self._volume.segment, Patience(self._timeout)
+        if (pause := self._pause()) > 0:
+            await rest(pause)
         while not self._ready:
             if not self._look():
                 raise StopAsyncIteration
             if not self._ready:
                 await change(segment, self._sequence, patience.nap())
         return self._ready.popleft()
+
+    def _pause(self) -> float:
+        """How long the next look is to wait: the end does not."""
+        return 0.0 if self._ready or self._volume.ended else self._due - time.monotonic()
 
     def _look(self) -> bool:
         """Compare the states with those seen last; False if nothing happened and nothing will."""
@@ -113,6 +129,8 @@ class Events:
             place = extent(self._volume.shape, segment.slices, index)
             self._ready.append(Event(index, self._volume.image_id(index), int(states[index]), *progress, place))
         self._seen = states
+        if self._ready:
+            self._due = time.monotonic() + self._interval
         return bool(self._ready) or not over
 
 

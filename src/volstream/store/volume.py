@@ -18,7 +18,7 @@ from .changes import change
 from .controller import Controller
 from .events import Events, Progress
 from .image import Image, keys_at, view
-from .loading import Loading
+from .loading import ImageLoadRequest, Loading
 from .meaning import addresses_of, geometry_of
 from .segment import Segment
 from .states import ENDED, FAILED, FULL
@@ -229,12 +229,14 @@ class Volume:
         """The error of each slice that failed; known only where the volume is loaded, empty where attached."""
         return {} if self._controller is None else self._controller.errors
 
-    def events(self, timeout: float | None = None) -> Events:
+    def events(self, timeout: float | None = None, *, interval: float = 0.0) -> Events:
         """One event for each slice that gets better or fails, for `for` and `async for`.
 
         Starts with what is there, ends when nothing more will come. TimeoutError after `timeout` idle seconds.
+        interval: look at most once in so many seconds, until the load has ended. What happens meanwhile comes with the
+            next look, each slice once, in its latest state: for whoever draws the volume anew for each batch.
         """
-        return Events(self, timeout)
+        return Events(self, timeout, interval)
 
     def wait(
         self,
@@ -277,10 +279,23 @@ class Volume:
 
     # Control
 
-    def load(self) -> Loading:
-        """Start loading, or join it if it runs. The handle can be waited for, awaited, or given a callback."""
-        self._control().start()
-        return Loading(self)
+    def load(self, slices: Iterable[int] | None = None) -> Loading:
+        """Start loading, or join it if it runs. The handle can be waited for, awaited, or given a callback.
+
+        slices: only these, next, in this order; the handle stands for them. Others stay as they are until somebody
+            loads them, and `wait()` and `events()` go on for so long; a load of everything that runs, runs on.
+        """
+        wanted = None if slices is None else [index for index in self._checked(slices) if self.has_image[index]]
+        self._control().start(wanted)
+        return Loading(self, slices=wanted)
+
+    def get_image_load_requests(self) -> list[ImageLoadRequest]:
+        """What `load` would do: a request for each slice that has an image, in the volume's order of loading.
+
+        Each can be made by itself, in any order, between those of other volumes: `request.load()`.
+        """
+        order = [index for index in self._control().order if self.has_image[index]]
+        return [ImageLoadRequest(index, self.image_id(index), place, self) for place, index in enumerate(order)]
 
     def cancel(self) -> None:
         """Stop loading. Slices that are there stay valid; who waits for others gets CancelledError."""
@@ -298,15 +313,18 @@ class Volume:
 
         Takes the place of earlier priorities: an empty list goes back to the plain order.
         """
-        wanted = list(slices)
-        if not all(0 <= index < self.segment.slices for index in wanted):
-            raise UsageError(f"the volume has slices 0 to {self.segment.slices - 1}")
-        self._control().prioritize(wanted)
+        self._control().prioritize(self._checked(slices))
 
     def check_may_block(self) -> None:
         """UsageError if this thread runs the event loop that loads: it would wait for itself."""
         if self._controller is not None:
             self._controller.check_may_block()
+
+    def _checked(self, slices: Iterable[int]) -> list[int]:
+        wanted = [operator.index(index) for index in slices]
+        if not all(0 <= index < self.segment.slices for index in wanted):
+            raise UsageError(f"the volume has slices 0 to {self.segment.slices - 1}")
+        return wanted
 
     def _control(self) -> Controller:
         if self._controller is None:
