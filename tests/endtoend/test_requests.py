@@ -41,8 +41,8 @@ def server(series: Case) -> Iterator[BadServer]:
 
 def allocated(source: object, **options: Any) -> Volume:
     """A volume that nothing loads yet, as `create_volume` makes it, without the cache."""
-    plan, fetch, engine = split_options({**QUICK, **options})
-    return open_on_thread(open_source(source, fetch), plan, engine)[0]
+    plan, fetch, engine, *_ = split_options({**QUICK, **options})
+    return open_on_thread(open_source(source, fetch), plan, engine, None)[0]
 
 
 def asked(server: BadServer, series: Case) -> list[int]:
