@@ -154,6 +154,8 @@ class BadServer:
         self.instances = {instance.uid: instance for instance in map(Instance.of, files)}
         self.requests: list[Request] = []
         self.connections = 0
+        #: Requests being answered now, and the most that were at once.
+        self.busy = self.most_busy = 0
         self._rules: list[_Rule] = []
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
@@ -214,8 +216,13 @@ class BadServer:
                         self._spoil(request, reply, ranged=True)
                 if reply.cut is not None:
                     request.sent = request.sent[0], min(request.sent[1], request.sent[0] + reply.cut)
-                if not await _send(reply, writer):
-                    break
+                self.busy += 1
+                self.most_busy = max(self.busy, self.most_busy)
+                try:
+                    if not await _send(reply, writer):
+                        break
+                finally:
+                    self.busy -= 1
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:

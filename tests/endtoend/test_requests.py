@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import faults as bad
-import volstream
 from badserver import BadServer, running
 from dicomfactory import case
 from dicomseries import Case
