@@ -144,29 +144,37 @@ def test_a_slow_consumer_holds_nothing_up_and_nothing_grows(server: BadServer, s
 # Cancel and retry
 
 
-WAYS = pytest.mark.parametrize(("stages", "under_way"), [("full", 3), ("auto", 1)])  # "auto" begins with one frame
+WAYS = pytest.mark.parametrize(("stages", "under_way"), [("full", 3), ("auto", 1)])
+
+
+def held(series: Case, under_way: int) -> str:
+    """All frames; but for the first, where more than one is to be under way: it tells of the server and the link."""
+    first = series.uids[6] if under_way > 1 else "none"
+    return f"({'|'.join(uid for uid in series.uids if uid != first)})/frames/"
 
 
 @WAYS
 def test_cancel_aborts_connections(server: BadServer, series: Case, stages: str, under_way: int) -> None:
     """The server sees them close while it still has hours to send."""
-    server.misbehave(bad.changed(framing="chunked", chunk=1, drip=0.01, body=bytes(1 << 22), parts=None))
-    server.misbehave(lambda request, reply: reply.headers.update({"Content-Type": "application/octet-stream"}))
+    server.misbehave(bad.changed(chunk=1, drip=0.05), path=held(series, under_way))
     with volstream.open(server.series_url, connections=3, stages=stages, **QUICK) as volume:
         eventually(lambda: server.busy == under_way, "they are under way")
         volume.cancel()
         with pytest.raises(CancelledError):
             volume.wait(timeout=20)
         eventually(lambda: server.busy == 0, "the connections are still open")
-        assert server.count() == server.most_busy == under_way
+        assert server.count() == under_way + (under_way > 1)
+        assert server.most_busy == under_way
         server._rules.clear()
         volume.load().wait(20)
         np.testing.assert_array_equal(volume.array, series.array)
 
 
 @WAYS
-def test_cancelled_under_asyncio_nothing_is_left_on_the_loop(server: BadServer, stages: str, under_way: int) -> None:
-    server.misbehave(bad.changed(delay=3600))
+def test_cancelled_under_asyncio_nothing_is_left_on_the_loop(
+    server: BadServer, series: Case, stages: str, under_way: int
+) -> None:
+    server.misbehave(bad.changed(delay=3600), path=held(series, under_way))
 
     async def main() -> None:
         before = asyncio.all_tasks()
@@ -219,8 +227,8 @@ def test_two_volumes_of_one_server_load_side_by_side_within_its_limit(tmp_path: 
     with running(servers) as server:
         urls = [f"{server.origin}/dicom-web/studies/{one.study}/series/{one.series}" for one in _first(server, made)]
         with (
-            volstream.open(urls[0], connections=2, **QUICK) as ct,
-            volstream.open(urls[1], connections=2, **QUICK) as pet,
+            volstream.open(urls[0], connections=2, stages="full", **QUICK) as ct,
+            volstream.open(urls[1], connections=2, stages="full", **QUICK) as pet,
         ):
             for volume, each in zip((ct, pet), made, strict=True):
                 volume.wait(timeout=30)
@@ -232,7 +240,7 @@ def test_two_volumes_of_one_server_load_side_by_side_within_its_limit(tmp_path: 
     start = which.index(1)  # the second had to fetch its headers first
     together = which[start : start + 2 * (12 - start)]
     ahead = [together[:n].count(0) - together[:n].count(1) for n in range(len(together))]
-    assert max(map(abs, ahead)) <= 3, which
+    assert max(map(abs, ahead)) <= 4, "each in turn, but for the slots that it holds"
 
 
 def _first(server: BadServer, made: list[Case]) -> list[Any]:
