@@ -24,6 +24,7 @@ from badserver import BadServer, running
 from dicomfactory import case
 from dicomseries import Case
 from volstream import CancelledError, SegmentError
+from volstream.store.reaper import reap
 from volstream.store.states import FULL
 
 QUICK: dict[str, Any] = {"attempts": 1, "connect_timeout": 2.0, "stall_timeout": 5.0, "deadline": 20.0}
@@ -275,6 +276,7 @@ def test_who_waits_in_another_process_hears_of_the_owners_death(goal: str, serve
     finally:
         owner.kill()
         owner.communicate()
+        reap()
 
 
 def test_another_process_waits_for_coverage_and_slices(server: BadServer, series: Case) -> None:
