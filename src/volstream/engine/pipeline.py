@@ -25,15 +25,16 @@ from ..fetch.cut import cut
 from ..fetch.link import BULK
 from ..fetch.source import Fetched, Partial, Want
 from ..plan.order import ranks
-from ..plan.stages import COVERAGE, FULL_ONLY, Stage, chain, reduce_of
-from ..records import FrameRecord, Payload
-from ..store.states import FAILED, FULL, SUB_RESOLUTION
+from ..plan.stages import COVERAGE, FULL_ONLY, Stage
+from ..records import Payload
+from ..store.states import FAILED, FULL
 from .agenda import Agenda
 from .budget import ByteBudget, Lease
+from .chains import Chains
 from .options import EngineOptions
 from .placing import Job, Placer
 from .scheduler import scheduler
-from .sizes import PrefixSizes, is_scalable
+from .sizes import is_scalable
 from .staging import stack_of, stages_after
 from .workers import Workers
 
@@ -74,12 +75,10 @@ class Pipeline:
         self._open = 0
         #: Frames that need no request, and those that do.
         self._here, self._there = Agenda(places), Agenda(places)
-        self._sizes = PrefixSizes()
         #: None: the first frame has to tell how fast the link is.
         self._decided = stages is not None
-        self._take_stages(FULL_ONLY if stages is None else stages)
-        #: Kept when a load is cancelled: the beginnings of frames that are not whole yet, and what waits for a worker.
-        self._held: dict[int, Partial] = {}
+        self._chains = Chains(segment, self._count, FULL_ONLY if stages is None else stages)
+        #: What waits for a worker: kept when a load is cancelled.
         self._arrived: dict[tuple[int, int], tuple[Want, Payload, int]] = {}
         self._lock = threading.Lock()
 
@@ -92,7 +91,7 @@ class Pipeline:
     @property
     def order(self) -> list[int]:
         """All slices, in the order in which they would be loaded."""
-        return sorted(range(len(self._ranks)), key=lambda index: (self._chains[index][0], self._ranks[index]))
+        return sorted(range(len(self._ranks)), key=lambda index: (self._chains.begin(index), self._ranks[index]))
 
     def want(self, slices: Iterable[int] | None = None) -> None:
         """These slices are to be had too, next; None: all. On the event loop, before a run or meanwhile."""
@@ -163,7 +162,7 @@ class Pipeline:
             if slot.record is None and self._segment.state(index) != FAILED:
                 self._placer.fail(index)
         arrived = [each for each in list(self._arrived.values()) if each[0].index in self._wanted]
-        self._add(self._wanted, {want.index for want, _, _ in arrived if self._is_last(want)})
+        self._add(self._wanted, {want.index for want, _, _ in arrived if self._chains.is_last(want)})
         for want, payload, size in arrived:
             self.budget.force(size)
             self._workers.submit(partial(self._work, want, payload, size))
@@ -176,7 +175,7 @@ class Pipeline:
             record = self._plan.slots[index].record
             if record is None or self._segment.state(index) == FAILED:
                 continue
-            if (want := self._next(index, record, -1)) is None:
+            if (want := self._chains.next(index, record)) is None:
                 continue
             self.errors.pop(index, None)
             with self._lock:
@@ -187,29 +186,6 @@ class Pipeline:
         self._news.set()
         for _ in range(here):
             self._workers.submit(self._work_here)
-
-    def _next(self, index: int, record: FrameRecord, step: int) -> Want | None:
-        """What the slice's next stage after `step` wants; None if it has all that it is to have."""
-        state, held = self._segment.state(index), self._held.get(index)
-        for number in self._chains[index]:
-            reduce = reduce_of(self._stages, number)
-            want = Want(index, record, held=held, reduce=reduce, step=number)
-            if reduce:
-                size = self._sizes.of(want)
-                is_better = state < SUB_RESOLUTION and not (held and size and len(held.data) >= size)
-            else:
-                is_better = state not in (FULL, FAILED)
-            if number > step and is_better:
-                return want
-        return None
-
-    def _is_last(self, want: Want) -> bool:
-        """Whether the slice gets no better than this."""
-        return not want.reduce or want.step == self._chains[want.index][-1]
-
-    def _take_stages(self, stages: Sequence[Stage]) -> None:
-        self._stages = stages
-        self._chains = [chain(stages, index % self._count, self._count) for index in range(len(self._plan.slots))]
 
     # On the event loop: frames that need a request.
 
@@ -223,15 +199,15 @@ class Pipeline:
         before = link.received
         async with self._lane:
             await self._request([want], Lease(self.budget, 0))
-        held = self._held.get(want.index)
+        held = self._chains.held.get(want.index)
         frame_bytes = link.received - before if held is None else held.total
         pending = int((self._segment.states < FULL).sum())  # not just of what is wanted: it decides for all
-        wants = self._there.take(len(self._chains), any_instance=True)
+        wants = self._there.take(len(self._ranks), any_instance=True)
         connections = self._source.connections
-        self._take_stages(stages_after(link, frame_bytes, pending, connections, self._sizes.useful))
+        self._chains.follow(stages_after(link, frame_bytes, pending, connections, self._chains.sizes.useful))
         self._decided = True
         for want in wants:
-            if (staged := self._next(want.index, want.record, -1)) is not None:
+            if (staged := self._chains.next(want.index, want.record)) is not None:
                 self._there.add(staged)
 
     async def _connection(self) -> None:
@@ -243,13 +219,13 @@ class Pipeline:
                 continue
             at_once = self._source.at_once
             count = len(self._plan.slots) if at_once else self._source.batch_size(want.record)
-            size = min(self.budget.limit, count * _cost(self._sized(want))) or 1
+            size = min(self.budget.limit, count * _cost(self._chains.sized(want))) or 1
             await self.budget.acquire(size)
             lease = Lease(self.budget, size)
             try:
                 async with self._lane:
                     wants = self._there.take(count, any_instance=at_once)
-                    await self._request([self._sized(want) for want in wants], lease)
+                    await self._request([self._chains.sized(want) for want in wants], lease)
             finally:
                 lease.close()
 
@@ -281,17 +257,17 @@ class Pipeline:
             return
         if isinstance(result, Partial):
             size = len(result.data)
-            self._held[want.index] = result
+            self._chains.held[want.index] = result
             if not self._decided:
-                self._sizes.learn(want.record.pixel, Payload(result.data, result.transfer_syntax))
-            following = self._next(want.index, want.record, want.step)
+                self._chains.sizes.learn(want.record.pixel, Payload(result.data, result.transfer_syntax))
+            following = self._chains.after(want)
             payload = Payload(result.data, result.transfer_syntax)
         else:
             size = max(_cost(want), want.record.pixel.frame_bytes)
-            self._held.pop(want.index, None)
+            self._chains.held.pop(want.index, None)
             following = None
             if want.reduce or not self._decided:
-                self._sizes.learn(want.record.pixel, result)
+                self._chains.sizes.learn(want.record.pixel, result)
             want, payload = replace(want, reduce=0, size=None), result
         self._arrived[want.index, want.step] = want, payload, size
         await lease.hand_on(size)
@@ -302,26 +278,22 @@ class Pipeline:
 
     def _lost(self, want: Want, error: VolstreamError) -> None:
         """A request came to nothing: so has the slice, unless a later stage is to come."""
-        following = self._next(want.index, want.record, want.step) if want.reduce else None
+        following = self._chains.after(want) if want.reduce else None
         if following is None:
             self._fail(want, error)
         else:
             self._there.add(following)
             self._news.set()
 
-    def _sized(self, want: Want) -> Want:
-        """With the number of bytes that are known to do by now."""
-        return replace(want, size=self._sizes.of(want))
-
     # On the workers' threads.
 
     def _work_here(self) -> None:
         for want in self._here.take():
-            location, size = want.record.location, self._sizes.of(want)
+            location, size = want.record.location, self._chains.sizes.of(want)
             assert location is not None
             if size is not None:
                 location = cut(location, size)
-                following = self._next(want.index, want.record, want.step)
+                following = self._chains.after(want)
                 if following is not None:
                     self._here.add(following)
                     self._workers.submit(self._work_here)
@@ -336,12 +308,12 @@ class Pipeline:
         self.budget.release(leased)
 
     def _decode(self, want: Want, payload: Payload, *, may_ask_again: bool) -> None:
-        is_last = self._is_last(want)
-        if want.reduce and not self._sizes.learn(want.record.pixel, payload):
+        is_last = self._chains.is_last(want)
+        if want.reduce and not self._chains.sizes.learn(want.record.pixel, payload):
             error: VolstreamError | None = UnsupportedError("the beginning of this frame is no smaller image of it")
         else:
             if want.reduce:
-                want = replace(want, reduce=self._sizes.best(payload, want.reduce))
+                want = replace(want, reduce=self._chains.sizes.best(payload, want.reduce))
             error = self._placer.place(Job(want, payload, self._plan.slots[want.index].rescale))
         if error is None:
             self._placed(want)
@@ -350,7 +322,7 @@ class Pipeline:
         elif isinstance(error, DamagedError) and may_ask_again and is_last:
             log.warning("slice %d came damaged; it is fetched once more", want.index)
             self._asked_again.add(want.index)
-            self._held.pop(want.index, None)
+            self._chains.held.pop(want.index, None)
             self._there.add(Want(want.index, want.record, step=AGAIN))
             self._loop.call_soon_threadsafe(self._news.set)
         elif is_last:
@@ -360,7 +332,7 @@ class Pipeline:
 
     def _placed(self, want: Want) -> None:
         """A slice has an image: its neighbours may get one."""
-        if want.step < len(self._stages) and (fill := self._stages[want.step].fill):
+        if fill := self._chains.fill_of(want):
             self._placer.make_up(want.index, self._count, fill)
 
     def _fail(self, want: Want, error: VolstreamError) -> None:
