@@ -24,6 +24,8 @@ from badserver import BadServer, running
 from dicomfactory import case
 from dicomseries import Case
 from volstream import CancelledError, SegmentError
+from volstream.engine.placing import Placer
+from volstream.engine.workers import Workers
 from volstream.store.reaper import reap
 from volstream.store.states import FULL
 
@@ -188,6 +190,36 @@ def test_cancelled_under_asyncio_nothing_is_left_on_the_loop(
         assert asyncio.all_tasks() == before
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_cancelled_no_decode_is_begun_that_waited(
+    local: bool, server: BadServer, series: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = queue.Queue[int](), threading.Event()
+    place, drop = Placer.place, Workers.drop
+
+    def waiting_place(self: Placer, job: Any) -> Any:
+        begun.put(job.want.index)
+        assert go_on.wait(20)
+        return place(self, job)
+
+    def telling_drop(self: Workers) -> None:
+        drop(self)
+        go_on.set()
+
+    monkeypatch.setattr(Placer, "place", waiting_place)
+    monkeypatch.setattr(Workers, "drop", telling_drop)
+    source = series.folder if local else server.series_url
+    with volstream.open(source, workers=2, stages="full", **QUICK) as volume:
+        first = {begun.get(timeout=20) for _ in range(2)}
+        volume.cancel()
+        with pytest.raises(CancelledError):
+            volume.wait(timeout=20)
+        assert begun.empty()
+        assert set(np.flatnonzero(volume.states).tolist()) == first
+        volume.load().wait(20)
+        np.testing.assert_array_equal(volume.array, series.array)
 
 
 @pytest.mark.parametrize("stages", ["full", "sparse"])
