@@ -213,8 +213,11 @@ def test_one_that_is_replaced_while_it_is_opened(tmp_path, image):
     lease = Lease.attach(path)
     try:
         Path(path).unlink()
-        path.write_bytes(image)
-        with pytest.raises(SegmentError, match="replaced"):
-            lease.reopen(writable=False)
+        path.write_bytes(b"")
+        descriptor = lease.reopen(writable=False)
+        assert os.pread(descriptor, len(image), 0) == image, "the one that was opened is meant"
+        os.close(descriptor)
     finally:
         lease.release()
+    with pytest.raises(SegmentError, match="removed"):
+        lease.reopen(writable=False)

@@ -99,8 +99,7 @@ class CachedSegment(Segment):
         if not self._lease.claim():
             return False
         if not self.board.writable:
-            self._mapping = map_segment(self._lease, self._layout.total_size, mmap.ACCESS_WRITE)
-            self._board = board_of(self._mapping, self._layout, writable=True)
+            self._become_writable()
         if not self._has_tried:
             self._has_tried = True
             for index in np.flatnonzero((super().states == FAILED) & self._has_image).tolist():
@@ -111,6 +110,14 @@ class CachedSegment(Segment):
         covered = self.slices - failed - np.count_nonzero(states == PENDING)
         COUNTERS.pack_into(self._shared, COUNTERS_OFFSET, full, failed, covered)
         return True
+
+    def _become_writable(self) -> None:
+        try:
+            self._mapping = map_segment(self._lease, self._layout.total_size, mmap.ACCESS_WRITE)
+            self._board = board_of(self._mapping, self._layout, writable=True)
+        except BaseException:
+            self._lease.free()
+            raise
 
     def free(self) -> None:
         """Let others claim it."""

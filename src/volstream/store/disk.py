@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,15 +57,14 @@ class DiskCache:
 
     def find(self, key: str) -> CachedSegment | None:
         """The volume under this key, whole or on its way; what is neither, or damaged, is removed."""
-        path = self._path(key)
         with locked(self.folder):
-            segment = self._attach(path)
+            segment = self._attach(key)
         if segment is None or not segment.sealed:
             return segment
         if self._verify and not segment.voxels_are_right():
             segment.close()
             with locked(self.folder):
-                self._remove(path, "its voxels are damaged")
+                self._remove(Path(segment.name), "its voxels are damaged")
             return None
         segment.mark_used()
         return segment
@@ -78,30 +78,32 @@ class DiskCache:
         None, and the reason in the log, if it is not to be had: there is no room, or another process is filling the
         file from an older state of the source.
         """
-        path = self._path(key)
         with locked(self.folder):
-            segment = self._attach(path)
+            segment = self._attach(key)
             if segment is not None:
                 if segment.made_from == made_from:
                     return segment
                 segment.detach()
-                if not self._remove(path, "the source has changed"):
-                    log.warning("not cached: another process is loading %s, from an older source", path.name)
+                if not self._remove(Path(segment.name), "the source has changed"):
+                    log.warning("not cached: another process is loading it, from an older source")
                     return None
             try:
                 metadata = metadata | {"cache": made_from}
+                # No name is used twice: processes that decode open the file by it.
+                path = self.folder / f"{key}-{secrets.token_hex(4)}{SUFFIX}"
                 return CachedSegment.create(metadata=metadata, path=path, admit=self._admit, **described)
             except (VolstreamError, OSError) as error:
                 log.warning("not cached: %s", error)
                 return None
 
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}{SUFFIX}"
+    def _attach(self, key: str) -> CachedSegment | None:
+        """There is one file for a key, but for a moment in which a process was killed."""
+        for path in self.folder.glob(f"{key}-*{SUFFIX}"):
+            if not self._sweep(path) and (segment := self._open(path)) is not None:
+                return segment
+        return None
 
-    def _attach(self, path: Path) -> CachedSegment | None:
-        self._sweep(path)
-        if not os.path.lexists(path):
-            return None
+    def _open(self, path: Path) -> CachedSegment | None:
         try:
             segment = CachedSegment.attach(path)
         except SegmentError as error:

@@ -102,14 +102,16 @@ class Lease:
 
     def reopen(self, *, writable: bool) -> int:
         """Another descriptor of the same object, for mapping."""
-        try:
-            descriptor = os.open(self.path, (os.O_RDWR if writable else os.O_RDONLY) | _FLAGS)
-        except OSError as error:
-            raise SegmentError(f"segment {self.path.name} is gone: {error.strerror}") from None
-        if not os.path.samestat(os.fstat(descriptor), os.fstat(self.descriptor)):
+        how = os.O_RDWR if writable else os.O_RDONLY
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self.path, how | _FLAGS)
+            if os.path.samestat(os.fstat(descriptor), os.fstat(self.descriptor)):
+                return descriptor
             os.close(descriptor)
-            raise SegmentError(f"segment {self.path.name} was replaced while it was opened")
-        return descriptor
+        try:  # the name is gone, or somebody else's by now: what was opened once is meant
+            return os.open(f"/proc/self/fd/{self.descriptor}", how | os.O_CLOEXEC)
+        except OSError:
+            raise SegmentError(f"segment {self.path.name} was removed while it was opened") from None
 
     def use(self) -> bool:
         """Say that this file is in use, until we let go; False if it is just being removed."""
