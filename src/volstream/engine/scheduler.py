@@ -51,6 +51,7 @@ class Scheduler:
         self._busy = 0
         self._busy_hosts: Counter[str] = Counter()
         self._lanes: weakref.WeakSet[Lane] = weakref.WeakSet()
+        self._waiting = 0
         self._lock = threading.Lock()
 
     def lane(self, host: str, limit: int, is_urgent: Callable[[], bool]) -> Lane:
@@ -69,12 +70,14 @@ class Scheduler:
                 return
             ticket = _Ticket(asyncio.get_running_loop().create_future())
             lane.waiting.append(ticket)
+            self._waiting += 1
         try:
             await ticket.future
         except asyncio.CancelledError:
             with self._lock:
                 if not ticket.granted:
                     lane.waiting.remove(ticket)
+                    self._waiting -= 1
             if ticket.granted:
                 self.release(lane)
             raise
@@ -83,9 +86,13 @@ class Scheduler:
         with self._lock:
             self._busy -= 1
             self._busy_hosts[lane.host] -= 1
-            while waiting := [lane for lane in self._lanes if lane.waiting and self._has_room(lane)]:
+            while self._waiting:
+                waiting = [lane for lane in self._lanes if lane.waiting and self._has_room(lane)]
+                if not waiting:
+                    return
                 chosen = min(waiting, key=lambda lane: (not lane.is_urgent(), lane.granted))
                 ticket = chosen.waiting.popleft()
+                self._waiting -= 1
                 ticket.granted = True
                 self._take(chosen)
                 ticket.future.get_loop().call_soon_threadsafe(_wake, ticket.future)

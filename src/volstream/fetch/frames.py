@@ -16,7 +16,6 @@ from volstream.errors import (
     TruncatedError,
     VolstreamError,
 )
-from volstream.fetch.address import origin
 from volstream.fetch.answer import Answer, Limits
 from volstream.fetch.bodies import is_raw, limits_of, read_frame, read_frames
 from volstream.fetch.http import Http
@@ -40,39 +39,40 @@ class FrameClient:
     def __init__(self, http: Http, query: str = "") -> None:
         self._http = http
         self.query = f"?{query}" if query else ""
-        self._servers: dict[str, Server] = {}
+        #: What is known of the server: a source has one.
+        self.server = Server()
         #: The instance that was fetched as a whole last, for servers that know no frames.
         self._instance: tuple[str, asyncio.Task[dict[int, Payload]]] | None = None
 
     def batch_size(self, record: FrameRecord) -> int:
         """How many frames to ask for at once: servers are slow to take single ones out of a large instance."""
-        server = self.server(record)
+        server = self.server
         if record.frames == 1 or server.way is None or not server.batches:
             return 1
         return max(1, min(BATCH_FRAMES, BATCH_BYTES // max(1, record.pixel.frame_bytes)))
 
     async def one(self, record: FrameRecord) -> Payload:
         """One frame. Raises as `Http.get` does."""
-        return await self.negotiate(record, partial(self.ask, record))
+        return await self.negotiate(partial(self.ask, record))
 
-    async def negotiate(self, record: FrameRecord, ask: Ask[T]) -> T:
-        """What `ask` brings in the manner that the record's server likes; found out with it if that is not known."""
-        server = self.server(record)
+    async def negotiate(self, ask: Ask[T]) -> T:
+        """What `ask` brings in the manner that the server likes; found out with it if that is not known."""
+        server = self.server
         if server.way is None:
             # The first request finds out alone: a storm of refused requests helps nobody.
             async with server.lock:
                 if server.way is None:
-                    return await self._try_ways(server, ask)
+                    return await self._try_ways(ask)
         try:
             return await ask(server.way, ())
         except HttpStatusError as error:
             if error.status not in NEGOTIABLE or error.status == 500:
                 raise
-        return await self._try_ways(server, ask)
+        return await self._try_ways(ask)
 
     async def several(self, records: list[FrameRecord]) -> list[Payload] | None:
         """Frames of one instance, in the order of `records`; None if the server does not serve them together."""
-        server = self.server(records[0])
+        server = self.server
         if server.way is None or server.way.whole:
             return None
         ordered = sorted(records, key=lambda record: record.frame)
@@ -90,10 +90,8 @@ class FrameClient:
         by_frame = {record.frame: payload for record, payload in zip(ordered, payloads, strict=True)}
         return [by_frame[record.frame] for record in records]
 
-    def server(self, record: FrameRecord) -> Server:
-        return self._servers.setdefault(origin(url_of(record)), Server())
-
-    async def _try_ways(self, server: Server, ask: Ask[T]) -> T:
+    async def _try_ways(self, ask: Ask[T]) -> T:
+        server = self.server
         refusals: list[HttpStatusError] = []
         for way in WAYS:
             if way == server.way:

@@ -32,7 +32,7 @@ class Http:
         self._options = options
         self._clock = clock or Clock()
         self._credentials = Credentials(options, basic)
-        self._retries: dict[str, Retry] = {}
+        self._retry = Retry(options.attempts, self._clock)
         self.link = Link()
         self._own: aiohttp.ClientSession | None = None
         self._bare: aiohttp.ClientSession | None = None
@@ -60,7 +60,6 @@ class Http:
         asks for them anew, since an attempt that broke off may have brought a part. If there are conditions among
         them, `read` may get an answer without a body, of status 304.
         """
-        retry = self._retries.setdefault(origin(url), Retry(self._options.attempts, self._clock))
         seconds = None if bulk else self._options.deadline
 
         async def attempt() -> T:
@@ -72,7 +71,7 @@ class Http:
                     raise failure.error from None
                 raise
 
-        return await retry.run(attempt, seconds=seconds)
+        return await self._retry.run(attempt, seconds=seconds)
 
     async def close(self) -> None:
         """Close the sessions that were made here; the caller's stays open."""

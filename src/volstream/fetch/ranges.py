@@ -34,16 +34,16 @@ class RangeClient:
 
     def serves(self, want: Want) -> bool:
         """Whether to ask for a range of bytes: for a piece of a frame, of a server that is not known to ignore that."""
-        return (want.size is not None or want.held is not None) and self._frames.server(want.record).ranges
+        return (want.size is not None or want.held is not None) and self._frames.server.ranges
 
     async def get(self, want: Want) -> Payload | Partial:
         """What is wanted, or more of it: the whole frame if the server does not do otherwise. Raises as `Http.get`."""
-        return await self._frames.negotiate(want.record, partial(self._ask, want))
+        return await self._frames.negotiate(partial(self._ask, want))
 
     async def _ask(self, want: Want, way: Way, final: Container[int]) -> Payload | Partial:
         if way.whole or not self.serves(want):
             return await self._frames.ask(want.record, way, final)
-        server = self._frames.server(want.record)
+        server = self._frames.server
         try:
             return await self._assemble(want, way, server)
         except ProtocolError as error:

@@ -154,7 +154,8 @@ class WadoSource:
         for want in batch:
             record = want.record
             try:
-                await put(want, await self._ranges.get(want))
+                in_parts = self._ranges.serves(want)
+                await put(want, await (self._ranges.get(want) if in_parts else self._client.one(record)))
             except VolstreamError as error:
                 await put(want, error.located(uid=record.uid, address=redacted(url_of(record))))
 
