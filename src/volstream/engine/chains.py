@@ -57,7 +57,7 @@ class Chains:
 
     def sized(self, want: Want) -> Want:
         """With the number of bytes that are known to do by now."""
-        return replace(want, size=self.sizes.of(want))
+        return replace(want, size=self.sizes.of(want)) if want.reduce else want
 
     def is_last(self, want: Want) -> bool:
         """Whether the slice gets no better than this."""

@@ -268,7 +268,8 @@ class Pipeline:
             following = None
             if want.reduce or not self._decided:
                 self._chains.sizes.learn(want.record.pixel, result)
-            want, payload = replace(want, reduce=0, size=None), result
+            want = replace(want, reduce=0, size=None) if want.reduce else want
+            payload = result
         self._arrived[want.index, want.step] = want, payload, size
         await lease.hand_on(size)
         self._workers.submit(partial(self._work, want, payload, size))

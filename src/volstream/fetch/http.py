@@ -10,7 +10,7 @@ import aiohttp
 
 from volstream.errors import HttpStatusError, ProtocolError, SourceError, TruncatedError, UnreachableError
 from volstream.fetch.address import origin, redacted
-from volstream.fetch.answer import Answer, Limits
+from volstream.fetch.answer import READ_BUFFER, Answer, Limits
 from volstream.fetch.auth import Credentials
 from volstream.fetch.link import Link
 from volstream.fetch.options import FetchOptions
@@ -19,8 +19,6 @@ from volstream.fetch.retry import RETRIED_STATUSES, Clock, Retry, TransientError
 T = TypeVar("T")
 
 MAX_REDIRECTS = 3
-#: So much is read ahead; more than a frame, so that the loop wakes up rarely.
-READ_BUFFER = 2 << 20
 #: Fields that ask for an answer only if there is a new one; else it is 304 (RFC 9110 section 13.1).
 CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since"})
 
