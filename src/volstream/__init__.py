@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .identity import ImageId, VolumeId
     from .images import load_image, load_image_async
     from .local import create_derived_volume, create_local_volume
+    from .plan.stages import Stage
     from .registry import (
         register_image_loader,
         register_unknown_image_loader,
@@ -59,6 +60,7 @@ __all__ = [
     "ResourceError",
     "SegmentError",
     "SourceError",
+    "Stage",
     "TruncatedError",
     "UnreachableError",
     "UnsupportedError",
@@ -95,6 +97,7 @@ _LAZY = {
         ".images": ("load_image", "load_image_async"),
         ".volumes": ("create_volume", "create_volume_async", "volume_from_images"),
         ".local": ("create_derived_volume", "create_local_volume"),
+        ".plan.stages": ("Stage",),
         ".registry": (
             "register_image_loader",
             "register_unknown_image_loader",
