@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,8 +23,12 @@ def report(volume: Volume, progress: bool | Callable[[int, int], None]) -> None:
     except ImportError:
         _plain(volume)
         return
+    console = Console(stderr=True)
+    if console.is_jupyter and find_spec("ipywidgets") is None:  # rich shows nothing in a notebook without it
+        _plain(volume)
+        return
     columns = (TextColumn("loading"), BarColumn(), MofNCompleteColumn(), TextColumn("slices"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task("loading", total=volume.progress.total)
         for event in volume.events():
             bar.update(task, completed=event.loaded + event.failed)

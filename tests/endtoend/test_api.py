@@ -147,6 +147,16 @@ def test_progress_is_told(series: Case, capsys: pytest.CaptureFixture[str]) -> N
     assert captured.out == ""
 
 
+def test_progress_is_told_in_a_notebook_too(
+    series: Case, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = pytest.importorskip("rich.console")
+    monkeypatch.setattr(console, "_is_jupyter", lambda: True)
+    monkeypatch.setattr("volstream.progress.find_spec", lambda name: None)
+    volstream.load(series.folder, progress=True).close()
+    assert "loading 100 %  12/12 slices" in capsys.readouterr().err
+
+
 def test_unknown_options_are_named(series: Case) -> None:
     with pytest.raises(UsageError, match=r"wokers.*there are.*workers"):
         volstream.load(series.folder, wokers=3)
