@@ -61,6 +61,34 @@ def test_many_small_images_in_one_answer(orthanc: Orthanc, tmp_path: Path) -> No
             np.testing.assert_array_equal(volume.array, truth.array)
 
 
+@pytest.mark.parametrize("stages", ["coverage", "sparse", "interleaved", "auto"])
+@pytest.mark.parametrize("syntax", [ts.EXPLICIT, ts.JPEG_2000_LOSSLESS, ts.HTJ2K_RPCL])
+def test_in_stages_though_it_knows_no_ranges(stages: str, syntax: str, orthanc: Orthanc, tmp_path: Path) -> None:
+    if syntax not in available_syntaxes():
+        pytest.skip(f"no encoder for {syntax} is installed")
+    truth = write_series(tmp_path, slices=9, rows=96, columns=80, transfer_syntax=syntax, seed=9)
+    (url,) = orthanc.store(tmp_path)
+    with volstream.open(url, stages=stages) as volume:
+        volume.prioritize([7, 1])
+        volume.wait(timeout=60)
+        np.testing.assert_array_equal(volume.array, truth.array)
+
+
+def test_a_kept_series_is_right_while_it_grows(orthanc: Orthanc, tmp_path: Path) -> None:
+    truth = write_series(tmp_path / "ct", slices=6, rows=32, columns=40, seed=66)
+    later = tmp_path / "later"
+    later.mkdir()
+    last = truth.files[-1].rename(later / "last.dcm")
+    (url,) = orthanc.store(tmp_path / "ct")
+    for _ in range(2):
+        with volstream.load(url, cache_dir=tmp_path / "cache") as volume:
+            np.testing.assert_array_equal(volume.array, truth.array[:-1])
+    orthanc.store(last.parent)
+    for _ in range(2):
+        with volstream.load(url, cache_dir=tmp_path / "cache") as volume:
+            np.testing.assert_array_equal(volume.array, truth.array)
+
+
 def test_a_series_that_is_not_there_is_named(orthanc: Orthanc) -> None:
     with pytest.raises(volstream.SourceError) as raised:
         volstream.load(f"{orthanc.url}/studies/1.2.3/series/4.5.6")
