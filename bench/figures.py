@@ -166,7 +166,9 @@ volume = volstream.load(sys.argv[1])
 with open("/proc/self/status") as status:
     fields = dict(line.split(":", 1) for line in status)
 peak = int(fields["VmHWM"].split()[0]) * 1024
-print(json.dumps({"peak": peak, "volume": volume.array.nbytes}))
+# Slices are written, not mapped: what of the volume counts for this process is what it has looked at.
+mapped = int(fields["RssShmem"].split()[0]) * 1024
+print(json.dumps({"peak": peak, "mapped": mapped, "volume": volume.array.nbytes}))
 volume.close()
 """
 
@@ -175,7 +177,7 @@ def peak_memory(series: Series, rounds: int) -> Figure:
     """MiB above the volume and the bare interpreter with the package imported."""
     with nginx(series(HTJ2K_RPCL).folder) as (url, *_):
         loaded = json.loads(subprocess.check_output([sys.executable, "-c", _MEMORY, url]))
-    value = (loaded["peak"] - loaded["volume"]) / 2**20
+    value = (loaded["peak"] - loaded["mapped"]) / 2**20
     return Figure("peak memory above the volume, MiB (whole process)", value, "<= 128", value <= 128, loaded)
 
 

@@ -97,3 +97,22 @@ def test_a_server_that_knows_no_ranges(tmp_path: Path) -> None:
         volume.wait(timeout=30)
         np.testing.assert_array_equal(volume.array, truth.array)
     assert len(frame_requests(server)) == 7
+
+
+@pytest.mark.parametrize("syntax", [ts.HTJ2K_RPCL, ts.JPEG_2000_LOSSLESS])
+def test_a_folder_whose_codec_takes_long_shows_all_of_it_first(tmp_path: Path, syntax: str) -> None:
+    _, truth = serve(tmp_path, syntax)
+    with volstream.open(tmp_path, workers=1) as volume:
+        events = [(event.index, event.state) for event in volume.events(timeout=30)]
+        np.testing.assert_array_equal(volume.array, truth.array)
+    assert {state for _, state in events} <= {6, 8}
+    assert sum(state == 8 for _, state in events) == 7
+
+
+def test_a_folder_with_a_damaged_first_frame(tmp_path: Path) -> None:
+    _, truth = serve(tmp_path, ts.HTJ2K_RPCL)
+    truth.files[3].write_bytes(truth.files[3].read_bytes()[:-2000])
+    with volstream.load(tmp_path, on_error="fill", stages="auto") as volume:
+        assert list(volume.errors) == [3]
+        there = [k for k in range(7) if k != 3]
+        np.testing.assert_array_equal(volume.array[there], truth.array[there])

@@ -22,21 +22,22 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, SourceError, UnsupportedError, VolstreamError
 from ..fetch.cut import cut
-from ..fetch.link import BULK
+from ..fetch.link import BULK, Link
 from ..fetch.source import Fetched, Partial, Want
 from ..plan.order import ranks
 from ..plan.stages import COVERAGE, FULL_ONLY, Stage
-from ..records import Payload
+from ..records import FrameRecord, Payload
 from ..store.states import FAILED, FULL
 from .agenda import Agenda
 from .budget import ByteBudget, Lease
 from .chains import Chains
+from .cost import beginning_of, decode_seconds
 from .options import EngineOptions
 from .placing import Job, Placer
 from .scheduler import scheduler
 from .sizes import is_scalable
 from .staging import stack_of, stages_after
-from .workers import Workers
+from .workers import Workers, default_workers
 
 if TYPE_CHECKING:
     from ..fetch.source import Source
@@ -134,6 +135,8 @@ class Pipeline:
         self._workers = Workers(self._options.workers)
         connections: list[asyncio.Task[None]] = []
         try:
+            if not self._decided and self._source.link is None:
+                await self._explore_here()
             self._begin()
             if self._there.first() is not None and not self._decided:
                 await self._explore()
@@ -201,14 +204,29 @@ class Pipeline:
             await self._request([want], Lease(self.budget, 0))
         held = self._chains.held.get(want.index)
         frame_bytes = link.received - before if held is None else held.total
-        pending = int((self._segment.states < FULL).sum())  # not just of what is wanted: it decides for all
-        wants = self._there.take(len(self._ranks), any_instance=True)
-        connections = self._source.connections
-        self._chains.follow(stages_after(link, frame_bytes, pending, connections, self._chains.sizes.useful))
-        self._decided = True
-        for want in wants:
+        await self._decide(want.record, link, frame_bytes, held and held.data)
+        for want in self._there.take(len(self._ranks), any_instance=True):
             if (staged := self._chains.next(want.index, want.record)) is not None:
                 self._there.add(staged)
+
+    async def _explore_here(self) -> None:
+        """The same for frames that need no request."""
+        first = min(self._wanted, key=self._ranks.__getitem__, default=None)
+        record = None if first is None else self._plan.slots[first].record
+        if record is not None and record.location is not None:
+            with contextlib.suppress(OSError, VolstreamError):  # the slice itself will say so
+                await self._decide(record, None, 0, await asyncio.to_thread(beginning_of, record.location))
+
+    async def _decide(self, record: FrameRecord, link: Link | None, frame_bytes: int, beginning: Any) -> None:
+        """How to go on, for all that is pending."""
+        useful, seconds = self._chains.sizes.useful, 0.0
+        if beginning is not None:
+            seconds = await asyncio.to_thread(decode_seconds, record.pixel, record.transfer_syntax, beginning)
+        pending = int((self._segment.states < FULL).sum())
+        decoding = pending * seconds / (self._options.workers or default_workers())
+        requests = pending / self._source.connections
+        self._chains.follow(stages_after(link, pending * frame_bytes, decoding, requests, useful))
+        self._decided = True
 
     async def _connection(self) -> None:
         while True:

@@ -1,7 +1,8 @@
-"""Which stages a load goes through, where the caller leaves that open: what suits the link.
+"""Which stages a load goes through, where the caller leaves that open: what suits the link and the codec.
 
-A slow link is one over which the volume takes longer than somebody who looks at it would wait. The headers tell of a
-fast one. Else the first frame, fetched alone, tells: it takes one turn of the latency, which such a load does not feel.
+A load is slow if fetching or decoding takes longer than somebody who looks at the volume would wait. The headers tell
+of a fast link. Else the first frame, or its beginning, fetched alone, tells: it takes one turn of the latency, which a
+slow load does not feel. How long a codec takes, a frame's beginning tells, whether it came over a link or not.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..plan.stages import COVERAGE, FULL_ONLY, NAMED, SPARSE, Stage, chain, reduce_of
 from ..store.layout import image_shape
 from ..store.states import FULL, SUB_RESOLUTION
+from .sizes import is_scalable
 
 if TYPE_CHECKING:
     from ..fetch.link import Link
@@ -44,26 +46,29 @@ def stages_for(source: Source, plan: VolumePlan, wanted: str | Sequence[Stage]) 
         return tuple(wanted)
     if wanted != "auto":
         return NAMED[wanted]
-    remote = [slot.record for slot in plan.slots if slot.record is not None and slot.record.location is None]
-    if len(remote) < 2 or source.link is None or source.at_once:
+    records = [slot.record for slot in plan.slots if slot.record is not None]
+    if source.link is None:
+        return None if len(records) > 1 and is_scalable(records[0].transfer_syntax) else FULL_ONLY
+    remote = [record for record in records if record.location is None]
+    if len(remote) < 2 or source.at_once:
         return FULL_ONLY
+    if is_scalable(remote[0].transfer_syntax):
+        return None
     size = RATIO * sum(record.pixel.frame_bytes for record in remote)
     if (rate := source.link.rate) and size < PATIENCE * rate:
         return FULL_ONLY
     return None
 
 
-def stages_after(link: Link, frame_bytes: int, frames: int, connections: int, scalable: bool) -> tuple[Stage, ...]:
-    """The stages for `frames` frames like the one of `frame_bytes` that has just come."""
-    bandwidth = link.bandwidth or link.rate
-    if bandwidth is None:
-        return FULL_ONLY
-    seconds = frames * frame_bytes / bandwidth
+def stages_after(link: Link | None, size: int, decoding: float, requests: float, scalable: bool) -> tuple[Stage, ...]:
+    """The stages of a load of `size` bytes that take `decoding` seconds to decode; `requests` follow each other."""
+    bandwidth = (link.bandwidth or link.rate) if link is not None else None
+    seconds = max(decoding, size / bandwidth if bandwidth else 0.0)
     if seconds < PATIENCE:
         return FULL_ONLY
     if not scalable:
         return SPARSE
-    extra = frames * link.latency / connections
+    extra = requests * link.latency if link is not None else 0.0
     every = 1
     while extra / every > EXTRA * seconds and every < 8:
         every *= 2
