@@ -13,6 +13,7 @@ import pytest
 from volstream.engine.options import EngineOptions
 from volstream.engine.pipeline import Pipeline
 from volstream.engine.placing import Job, Placer
+from volstream.engine.scheduler import scheduler
 from volstream.errors import DamagedError, SourceError, UsageError
 from volstream.fetch.source import Put, Want
 from volstream.store.segment import Segment
@@ -214,3 +215,36 @@ def test_what_waited_for_a_worker_when_it_was_cancelled_is_not_fetched_again(seg
     assert (volume.states == 8).all()
     assert len(source.asked) == 6
     np.testing.assert_array_equal(volume.array, [pixels(i) for i in range(6)])
+
+
+def test_what_one_answer_leaves_out_is_asked_for_one_by_one(segment: Make) -> None:
+    """Even if the host is busy while the one request is under way."""
+    batches = []
+
+    class Whole(FakeSource):
+        async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+            batches.append(len(wants))
+            if self.at_once:
+                self.at_once = False
+                await asyncio.sleep(0.01)
+                await super().fetch(wants[:5], put)
+                return wants[5:]
+            return await super().fetch(wants, put)
+
+    plan, source = plan_of(30), Whole(at_once=True, connections=4)
+    volume = segment(plan)
+
+    async def main() -> None:
+        busy = scheduler.lane(source.host, 4, lambda: False)
+        for _ in range(3):
+            await busy.__aenter__()
+        load = asyncio.create_task(Pipeline(source, plan, volume, EngineOptions(in_flight=1000)).run())
+        await asyncio.sleep(0.05)
+        for _ in range(3):
+            await busy.__aexit__()
+        await load
+
+    asyncio.run(main())
+    assert batches == [30] + [1] * 25
+    assert (volume.states == 8).all()
+    np.testing.assert_array_equal(volume.array, [pixels(i) for i in range(30)])

@@ -140,6 +140,8 @@ class Pipeline:
             self._begin()
             if self._there.first() is not None and not self._decided:
                 await self._explore()
+            if self._there.first() is not None and self._source.at_once:
+                await self._fetch_at_once()
             connections = [asyncio.create_task(self._connection()) for _ in range(self._source.connections)]
             for connection in connections:
                 connection.add_done_callback(self._connection_ended)
@@ -228,6 +230,12 @@ class Pipeline:
         self._chains.follow(stages_after(link, pending * frame_bytes, decoding, requests, useful))
         self._decided = True
 
+    async def _fetch_at_once(self) -> None:
+        """With one request, whose answer is read as fast as frames are taken; what it leaves out stays wanted."""
+        async with self._lane:
+            wants = self._there.take(len(self._ranks), any_instance=True)
+            await self._request([self._chains.sized(want) for want in wants], Lease(self.budget, 0))
+
     async def _connection(self) -> None:
         while True:
             want = self._there.first()
@@ -235,14 +243,13 @@ class Pipeline:
                 self._news.clear()
                 await self._news.wait()
                 continue
-            at_once = self._source.at_once
-            count = len(self._plan.slots) if at_once else self._source.batch_size(want.record)
+            count = self._source.batch_size(want.record)
             size = min(self.budget.limit, count * _cost(self._chains.sized(want))) or 1
             await self.budget.acquire(size)
             lease = Lease(self.budget, size)
             try:
                 async with self._lane:
-                    wants = self._there.take(count, any_instance=at_once)
+                    wants = self._there.take(count)
                     await self._request([self._chains.sized(want) for want in wants], lease)
             finally:
                 lease.close()
