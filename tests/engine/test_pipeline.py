@@ -236,13 +236,14 @@ def test_what_one_answer_leaves_out_is_asked_for_one_by_one(segment: Make) -> No
 
     async def main() -> None:
         busy = scheduler.lane(source.host, 4, lambda: False)
-        for _ in range(3):
+        for _ in range(4):
             await busy.__aenter__()
-        load = asyncio.create_task(Pipeline(source, plan, volume, EngineOptions(in_flight=1000)).run())
-        await asyncio.sleep(0.05)
+        load = asyncio.create_task(Pipeline(source, plan, volume, EngineOptions()).run())
+        await asyncio.sleep(0.01)
+        await busy.__aexit__()  # room for one request: the others wait for theirs until this is over
+        await load
         for _ in range(3):
             await busy.__aexit__()
-        await load
 
     asyncio.run(main())
     assert batches == [30] + [1] * 25
