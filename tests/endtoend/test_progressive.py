@@ -17,9 +17,10 @@ import faults as bad
 import volstream
 from badserver import BadServer, Request, running
 from volstream import syntaxes as ts
-from volstream.errors import CancelledError, HttpStatusError
+from volstream.errors import CancelledError, DamagedError, HttpStatusError, SourceError
 from volstream.plan.stages import Stage
 from volstream.samples import available_syntaxes, write_series
+from volstream.store.states import FAILED
 
 QUICK: dict[str, Any] = {"attempts": 2, "connect_timeout": 2.0, "stall_timeout": 0.5, "deadline": 10.0}
 SLICES = 9
@@ -151,6 +152,27 @@ def test_a_slice_whose_rest_never_comes_has_failed(server: BadServer, truth: Any
         assert isinstance(volume.errors[3], HttpStatusError)
         assert volume.progress == (SLICES - 1, 1, SLICES)
         assert (volume.array[3] == volume.metadata["fill"]).all()
+
+
+@pytest.mark.parametrize("stages", ["coverage", (Stage(reduce=2),)])
+@pytest.mark.parametrize("fate", ["gone", "cut short"])
+def test_a_file_lost_after_its_header_was_read_fails_alone(tmp_path: Path, stages: Any, fate: str) -> None:
+    if ts.HTJ2K_RPCL not in available_syntaxes():
+        pytest.skip("no encoder for HTJ2K is installed")
+    truth = write_series(tmp_path, slices=5, rows=64, columns=64, transfer_syntax=ts.HTJ2K_RPCL)
+    with volstream.create_volume("test:lost", tmp_path, stages=stages) as volume:
+        lost = truth.files[2]
+        if fate == "gone":
+            lost.unlink()
+        else:
+            lost.write_bytes(lost.read_bytes()[:1100])
+        volume.load()
+        assert [event.index for event in volume.events(timeout=30) if event.state == FAILED] == [2]
+        with pytest.raises((SourceError, DamagedError), match=re.escape(str(lost))):
+            volume.wait(timeout=30)
+        assert volume.errors.keys() == {2}
+        if stages == "coverage":
+            np.testing.assert_array_equal(np.delete(volume.array, 2, 0), np.delete(truth.array, 2, 0))
 
 
 def test_a_lower_resolution_can_be_all_that_is_wanted(server: BadServer, truth: Any) -> None:

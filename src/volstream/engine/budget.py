@@ -49,7 +49,7 @@ class ByteBudget:
             while self._waiting and self._fits(self._waiting[0][0]):
                 wanted, ticket = self._waiting.popleft()
                 self._take(wanted)
-                ticket.get_loop().call_soon_threadsafe(_grant, ticket)
+                wake(ticket)
 
     def _fits(self, size: int) -> bool:
         return self._used == 0 or self._used + size <= self.limit
@@ -80,6 +80,11 @@ class Lease:
         self._left = 0
 
 
-def _grant(ticket: asyncio.Future[None]) -> None:
-    if not ticket.done():
-        ticket.set_result(None)
+def wake(future: asyncio.Future[None]) -> None:
+    """From any thread, let whoever awaits it go on, unless it was cancelled meanwhile."""
+    future.get_loop().call_soon_threadsafe(_set, future)
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -9,15 +9,14 @@ from .. import _native
 from ..errors import VolstreamError
 from ..fetch.cut import cut
 from ..fetch.link import BULK
-from ..records import IDENTITY, FileRange, Location, PixelFormat
-from .decode import codec_of, read_range, spec_fields
+from ..records import IDENTITY, Location, PixelFormat
+from .decode import bytes_of, codec_of, spec_fields
 from .prefix import finest
 
 
 def beginning_of(location: Location) -> Any:
     """The first bytes of a frame that needs no request."""
-    first = cut(location, BULK)
-    return read_range(first) if isinstance(first, FileRange) else first
+    return bytes_of(cut(location, BULK))
 
 
 def decode_seconds(pixel: PixelFormat, transfer_syntax: str, beginning: Any) -> float:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _native
-from ..errors import DamagedError, UnsupportedError
+from ..errors import DamagedError, SourceError, UnsupportedError
 from ..headers.pixeldata import first_bit
 from ..records import FileRange, FrameRecord, Payload, PixelFormat, Rescale
 from ..syntaxes import IMPLICIT, SYNTAXES
@@ -110,11 +110,7 @@ def task_of(record: FrameRecord, payload: Payload, rescale: Rescale, reduce: int
     """The same for a child process."""
     syntax = payload.transfer_syntax
     spec = spec_fields(record.pixel, rescale, codec_of(syntax), first_bit(record, syntax), reduce)
-    data: Any = payload.data
-    if isinstance(data, FileRange):
-        data = tuple(data)
-    elif isinstance(data, tuple):
-        data = b"".join(data)
+    data = tuple(payload.data) if isinstance(payload.data, FileRange) else bytes_of(payload.data)
     return Task(spec, data, syntax, dtype)
 
 
@@ -134,19 +130,28 @@ def run_task(task: Task, target: Any) -> tuple[float, float]:
                 raise  # no plugin reads what we cannot
     from .plugins import decode_stored
 
-    encoded = read_range(data) if isinstance(data, FileRange) else bytes(data)
-    raw_spec, stored = decode_stored(task.spec, encoded, task.transfer_syntax)
+    raw_spec, stored = decode_stored(task.spec, bytes(bytes_of(data)), task.transfer_syntax)
     return _decode(_native.FrameSpec(**raw_spec), stored, target, task.dtype)
 
 
-def read_range(data: FileRange) -> bytes:
+def bytes_of(data: Any) -> Any:
+    """The bytes of a payload or location in one piece, from wherever they are."""
+    if isinstance(data, FileRange):
+        return _read(data)
+    return b"".join(data) if isinstance(data, tuple) else data
+
+
+def _read(data: FileRange) -> bytes:
     parts = []
-    with Path(data.path).open("rb") as file:
-        for offset, length in data.ranges:
-            file.seek(offset)
-            parts.append(file.read(length))
-            if len(parts[-1]) != length:
-                raise DamagedError(
-                    f"the file ends {length - len(parts[-1])} bytes before its pixel data do", address=data.path
-                )
+    try:
+        with Path(data.path).open("rb") as file:
+            for offset, length in data.ranges:
+                file.seek(offset)
+                parts.append(file.read(length))
+                if len(parts[-1]) != length:
+                    raise DamagedError(
+                        f"the file ends {length - len(parts[-1])} bytes before its pixel data do", address=data.path
+                    )
+    except OSError as error:
+        raise SourceError(f"cannot read the file: {error.strerror}", address=data.path) from error
     return b"".join(parts)

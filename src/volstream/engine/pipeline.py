@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DamagedError, SourceError, UnsupportedError, VolstreamError
+from ..errors import DamagedError, SourceError, VolstreamError
 from ..fetch.cut import cut
 from ..fetch.link import BULK, Link
 from ..fetch.source import Fetched, Partial, Want
@@ -29,7 +29,7 @@ from ..plan.stages import COVERAGE, FULL_ONLY, Stage
 from ..records import FrameRecord, Payload
 from ..store.states import FAILED, FULL
 from .agenda import Agenda
-from .budget import ByteBudget, Lease
+from .budget import ByteBudget, Lease, wake
 from .chains import Chains
 from .cost import beginning_of, decode_seconds
 from .options import EngineOptions
@@ -216,7 +216,7 @@ class Pipeline:
         first = min(self._wanted, key=self._ranks.__getitem__, default=None)
         record = None if first is None else self._plan.slots[first].record
         if record is not None and record.location is not None:
-            with contextlib.suppress(OSError, VolstreamError):  # the slice itself will say so
+            with contextlib.suppress(VolstreamError):  # the slice itself will say so
                 await self._decide(record, None, 0, await asyncio.to_thread(beginning_of, record.location))
 
     async def _decide(self, record: FrameRecord, link: Link | None, frame_bytes: int, beginning: Any) -> None:
@@ -335,11 +335,13 @@ class Pipeline:
 
     def _decode(self, want: Want, payload: Payload, *, may_ask_again: bool) -> None:
         is_last = self._chains.is_last(want)
-        if want.reduce and not self._chains.sizes.learn(want.record.pixel, payload):
-            error: VolstreamError | None = UnsupportedError("the beginning of this frame is no smaller image of it")
-        else:
-            if want.reduce:
-                want = replace(want, reduce=self._chains.sizes.best(payload, want.reduce))
+        error: VolstreamError | None = None
+        if want.reduce:
+            try:
+                want, payload = self._chains.sizes.best(want, payload)
+            except VolstreamError as lost:
+                error = lost
+        if error is None:
             error = self._placer.place(Job(want, payload, self._plan.slots[want.index].rescale))
         if error is None:
             self._placed(want)
@@ -374,7 +376,7 @@ class Pipeline:
             self._open -= 1
             is_last = not self._open
         if is_last:
-            self._loop.call_soon_threadsafe(_finish, self._finished)
+            wake(self._finished)
 
 
 def _cost(want: Want) -> int:
@@ -392,8 +394,3 @@ async def see_out(future: asyncio.Future[Any]) -> None:
             cancelled = error
     if cancelled is not None:
         raise cancelled
-
-
-def _finish(finished: asyncio.Future[None]) -> None:
-    with contextlib.suppress(asyncio.InvalidStateError):
-        finished.set_result(None)

@@ -14,6 +14,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .budget import wake
+
 #: Requests in flight to all hosts together.
 MOST_REQUESTS = 64
 
@@ -95,7 +97,7 @@ class Scheduler:
                 self._waiting -= 1
                 ticket.granted = True
                 self._take(chosen)
-                ticket.future.get_loop().call_soon_threadsafe(_wake, ticket.future)
+                wake(ticket.future)
 
     def _has_room(self, lane: Lane) -> bool:
         return self._busy < self._limit and self._busy_hosts[lane.host] < lane.limit
@@ -104,11 +106,6 @@ class Scheduler:
         lane.granted += 1
         self._busy += 1
         self._busy_hosts[lane.host] += 1
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 #: The one of this process.

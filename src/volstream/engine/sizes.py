@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from dataclasses import replace
 
-from ..errors import VolstreamError
+from ..errors import UnsupportedError, VolstreamError
 from ..fetch.source import Want
-from ..records import FileRange, Payload, PixelFormat
-from .decode import codec_of, native_codecs, read_range
+from ..records import Payload, PixelFormat
+from .decode import bytes_of, codec_of, native_codecs
 from .prefix import finest, prefix_sizes
 
 SCALABLE = frozenset({"jpeg-2000", "htj2k"})
@@ -49,7 +49,7 @@ class PrefixSizes:
     def learn(self, pixel: PixelFormat, payload: Payload) -> bool:
         """From a frame, or the beginning of one; whether it is of use."""
         syntax = payload.transfer_syntax
-        sizes = prefix_sizes(pixel, syntax, _bytes_of(payload)) if is_scalable(syntax) else None
+        sizes = prefix_sizes(pixel, syntax, bytes_of(payload.data)) if is_scalable(syntax) else None
         if sizes is None:
             self.useful = False
             return False
@@ -57,14 +57,11 @@ class PrefixSizes:
             self._known |= {r: max(size, self._known.get(r, 0)) for r, size in sizes.items()}
         return True
 
-    def best(self, payload: Payload, reduce: int) -> int:
-        """The finest resolution of which everything is here; `reduce` if that is all, or not quite."""
-        found = finest(_bytes_of(payload))
-        return reduce if found is None else min(found, reduce)
-
-
-def _bytes_of(payload: Payload) -> Any:
-    data: Any = payload.data
-    if isinstance(data, FileRange):
-        return read_range(data)
-    return b"".join(data) if isinstance(data, tuple) else data
+    def best(self, want: Want, payload: Payload) -> tuple[Want, Payload]:
+        """The want for the finest image that the beginning of a frame holds, or not quite; and that beginning, read."""
+        data = bytes_of(payload.data)
+        payload = Payload(data, payload.transfer_syntax)
+        if not self.learn(want.record.pixel, payload):
+            raise UnsupportedError("the beginning of this frame is no smaller image of it")
+        found = finest(data)
+        return (want if found is None else replace(want, reduce=min(found, want.reduce))), payload

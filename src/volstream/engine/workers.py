@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 
 from ..errors import UsageError
+from .budget import wake
 
 
 def default_workers() -> int:
@@ -76,10 +77,5 @@ class Workers:
         with self._lock:
             self._unfinished -= 1
             if not self._unfinished and self._idle is not None:
-                self._idle.get_loop().call_soon_threadsafe(_wake, self._idle)
+                wake(self._idle)
                 self._idle = None
-
-
-def _wake(idle: asyncio.Future[None]) -> None:
-    if not idle.done():
-        idle.set_result(None)
