@@ -10,7 +10,7 @@ from ..errors import VolstreamError
 from ..fetch.cut import cut
 from ..fetch.link import BULK
 from ..records import IDENTITY, Location, PixelFormat
-from .decode import bytes_of, codec_of, spec_fields
+from .decode import bytes_of, codec_of, reduced_shape, spec_fields
 from .prefix import finest
 
 
@@ -25,11 +25,11 @@ def decode_seconds(pixel: PixelFormat, transfer_syntax: str, beginning: Any) -> 
     reduce = finest(beginning)
     if reduce is None:
         return 0.0
-    channels = 3 if pixel.samples_per_pixel == 3 or pixel.palette is not None else 1
-    pixels = -(-pixel.rows >> reduce) * -(-pixel.columns >> reduce)
-    target = bytearray(8 * channels * pixels)  # float64 holds whatever is stored
     try:
-        spec = _native.FrameSpec(**spec_fields(pixel, IDENTITY, codec_of(transfer_syntax), 0, reduce))
+        fields = spec_fields(pixel, IDENTITY, codec_of(transfer_syntax), 0, reduce)
+        rows, columns, channels = reduced_shape(fields)
+        target = bytearray(8 * rows * columns * channels)  # float64 holds whatever is stored
+        spec = _native.FrameSpec(**fields)
         seconds = []
         for _ in range(2):  # the first time a thread decodes, it also makes its codec
             begin = time.perf_counter()
@@ -37,4 +37,4 @@ def decode_seconds(pixel: PixelFormat, transfer_syntax: str, beginning: Any) -> 
             seconds.append(time.perf_counter() - begin)
     except VolstreamError:
         return 0.0
-    return min(seconds) * pixel.rows * pixel.columns / pixels
+    return min(seconds) * pixel.rows * pixel.columns / (rows * columns)

@@ -81,22 +81,27 @@ def decode_native(
     codec = codec_of(payload.transfer_syntax)
     if codec not in native_codecs():
         raise UnsupportedError(f"no built-in decoder for {SYNTAXES[payload.transfer_syntax].name}")
-    spec = _native_spec(record.pixel, rescale, codec, first_bit(record, payload.transfer_syntax), reduce)
+    how = record.pixel, rescale, codec, first_bit(record, payload.transfer_syntax), reduce
+    spec = _native_spec(*how)
     if reduce:
-        pixel = record.pixel
-        channels = 3 if pixel.samples_per_pixel == 3 or pixel.photometric == "PALETTE COLOR" else 1
-        return _decode_reduced(spec, payload.data, target, dtype, (pixel.rows, pixel.columns), channels, reduce)
+        return _decode_reduced(spec, spec_fields(*how), payload.data, target, dtype)
     return _decode(spec, payload.data, target, dtype)
 
 
+def reduced_shape(fields: dict[str, Any]) -> tuple[int, int, int]:
+    """Rows, columns and channels of the image that `spec_fields` make."""
+    rows, columns = (-(-fields[length] >> fields["reduce"]) for length in ("rows", "columns"))
+    return rows, columns, max(fields["samples_per_pixel"], fields.get("table_channels", 1))
+
+
 def _decode_reduced(
-    spec: _native.FrameSpec, data: Any, target: Any, dtype: str, shape: tuple[int, int], channels: int, reduce: int
+    spec: _native.FrameSpec, fields: dict[str, Any], data: Any, target: Any, dtype: str
 ) -> tuple[float, float]:
     """The smaller image, spread over the slice."""
-    rows, columns = (-(-length >> reduce) for length in shape)
+    rows, columns, channels = reduced_shape(fields)
     small = bytearray(rows * columns * channels * np.dtype(dtype).itemsize)
     extent = _decode(spec, data, small, dtype)
-    _native.upsample(small, (rows, columns), target, shape, dtype, channels)
+    _native.upsample(small, (rows, columns), target, (fields["rows"], fields["columns"]), dtype, channels)
     return extent
 
 
@@ -119,12 +124,10 @@ def run_task(task: Task, target: Any) -> tuple[float, float]:
     data = FileRange(*task.data) if isinstance(task.data, tuple) else task.data
     if task.spec["codec"] in native_codecs():
         try:
-            spec, native = task.spec, _native.FrameSpec(**task.spec)
-            if not spec["reduce"]:
-                return _decode(native, data, target, task.dtype)
-            channels = spec.get("table_channels", spec["samples_per_pixel"])
-            shape = (spec["rows"], spec["columns"])
-            return _decode_reduced(native, data, target, task.dtype, shape, channels, spec["reduce"])
+            native = _native.FrameSpec(**task.spec)
+            if task.spec["reduce"]:
+                return _decode_reduced(native, task.spec, data, target, task.dtype)
+            return _decode(native, data, target, task.dtype)
         except UnsupportedError:  # e.g. 12-bit JPEG with libjpeg-turbo 2
             if task.spec["codec"].startswith("raw") or task.spec["reduce"]:
                 raise  # no plugin reads what we cannot
