@@ -6,13 +6,12 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from volstream.errors import NotDicomError, SourceError
-from volstream.fetch.memory import read_zip
-from volstream.fetch.source import Put, Want
+from volstream.fetch.memory import Here, read_zip
 from volstream.fetch.state import state_of
 from volstream.headers.part10 import read_records
 from volstream.records import FrameRecord
@@ -20,11 +19,8 @@ from volstream.records import FrameRecord
 log = logging.getLogger(__name__)
 
 
-class LocalSource:
+class LocalSource(Here):
     """Files, folders (searched recursively) and zip archives, as one source."""
-
-    connections, host, at_once = 1, "", False
-    link = None
 
     def __init__(self, paths: list[str], address: str, frames: dict[str, set[int]] | None = None) -> None:
         self.address = address
@@ -61,15 +57,6 @@ class LocalSource:
         except asyncio.CancelledError:
             self._closed.set()
             raise
-
-    def batch_size(self, record: FrameRecord) -> int:
-        return 1
-
-    async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
-        """Without I/O: what is here has a location, and nothing else can be had."""
-        for want in wants:
-            await put(want, SourceError("the frame has no data", uid=want.record.uid, address=want.record.address))
-        return ()
 
     async def close(self) -> None:
         self._closed.set()

@@ -21,11 +21,24 @@ ARCHIVE_RATIO = 200
 SMALL_ARCHIVE_BYTES = 256 << 20
 
 
-class MemorySource:
-    """Datasets, or the bytes of files."""
+class Here:
+    """What sources have in common whose frames need no request."""
 
     connections, host, at_once = 1, "", False
     link = None
+
+    def batch_size(self, record: FrameRecord) -> int:
+        return 1
+
+    async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
+        """Without I/O: what is here has a location, and nothing else can be had."""
+        for want in wants:
+            await put(want, SourceError("the frame has no data", uid=want.record.uid, address=want.record.address))
+        return ()
+
+
+class MemorySource(Here):
+    """Datasets, or the bytes of files."""
 
     def __init__(self, items: list[Any]) -> None:
         self.address = f"{len(items)} images in memory"
@@ -38,15 +51,6 @@ class MemorySource:
 
     async def records(self) -> list[FrameRecord]:
         return await asyncio.to_thread(self._read)
-
-    def batch_size(self, record: FrameRecord) -> int:
-        return 1
-
-    async def fetch(self, wants: Sequence[Want], put: Put) -> Sequence[Want]:
-        """Without I/O: what is here has a location, and nothing else can be had."""
-        for want in wants:
-            await put(want, SourceError("the frame has no data", uid=want.record.uid, address=want.record.address))
-        return ()
 
     async def close(self) -> None:
         self._items = []
