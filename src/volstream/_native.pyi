@@ -6,11 +6,15 @@ VS_OUT_OF_BOUNDS UsageError, VS_NO_MEMORY ResourceError.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import Buffer
+
+from .errors import VolstreamError
+
+Ticket = TypeVar("Ticket")
 
 class FrameSpec:
     """How one frame is encoded and what its values mean; immutable, checked once, shared by equal frames."""
@@ -124,6 +128,70 @@ class Board:
     def set_loading(self, loading: int) -> None: ...
     def touch(self) -> None: ...
     def wait(self, sequence: int, seconds: float) -> int: ...
+
+class Writer:
+    """Puts slices of `slice_bytes` bytes into the file of a segment (csrc/writer.h), from any number of threads.
+
+    `descriptor` stays the caller's, and open for as long as this is used; `offset` is the first slice's.
+    """
+
+    def __init__(self, board: Board, descriptor: int, offset: int, slice_bytes: int) -> None: ...
+    def put(self, index: int, voxels: Buffer, state: int, minimum: float, maximum: float) -> bool:
+        """Write and publish; False, and nothing written, if what is there is as good."""
+
+    def write(self, index: int, voxels: Buffer) -> None: ...
+    def lock(self, index: int) -> None:
+        """Keep others from putting this slice, until `unlock` on the same thread."""
+
+    def unlock(self, index: int) -> None: ...
+
+class DecodeQueue(Generic[Ticket]):
+    """Frames that wait to be decoded into their slices, for any number of threads that call `run` (csrc/queue.h).
+
+    A ticket is whatever tells the caller which frame it was.
+    """
+
+    @overload
+    def put(self, ticket: Ticket) -> None:
+        """Something that the core cannot do: it comes back from `run` with UnsupportedError when its turn comes."""
+
+    @overload
+    def put(
+        self,
+        ticket: Ticket,
+        spec: FrameSpec,
+        writer: Writer,
+        index: int,
+        state: int,
+        dtype: str,
+        data: Buffer | tuple[Buffer, ...] | tuple[tuple[int, int], ...],
+        path: str | None = None,
+    ) -> None:
+        """A frame that is to become slice `index`, with this state.
+
+        data: the bytes, which must not change meanwhile; with `path`, (offset, length) of the fragments in that file.
+        """
+
+    def run(self) -> list[tuple[Ticket, VolstreamError | None]] | None:
+        """Decode, without the GIL, until one has failed; it is the last of those that are returned, with its error.
+
+        Returns too when nothing waits and the caller is hungry, maybe with nothing; or when something is done and the
+        caller is eager. None once the queue is closed, even if something waits.
+        """
+
+    def done(self) -> list[Ticket]:
+        """What has been decoded and not returned yet."""
+
+    def take_back(self) -> list[Ticket]:
+        """What nobody has begun, out of the queue; in order."""
+
+    @property
+    def waiting(self) -> int:
+        """How many nobody has begun."""
+
+    def set_hungry(self, hungry: bool) -> None: ...
+    def set_eager(self, eager: bool) -> None: ...
+    def close(self) -> None: ...
 
 class HeaderTags:
     """The attributes that `read_header` and `read_json` look for: keyword -> (tag, VR); "XS" stands for US or SS.

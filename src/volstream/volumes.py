@@ -25,7 +25,7 @@ from .store.controller import Finished
 from .store.image import Image, extremes
 from .store.layout import Layout
 from .store.segment import Segment
-from .store.states import FULL
+from .store.states import FULL, PENDING
 from .store.volume import Volume
 
 
@@ -155,7 +155,7 @@ def _by_frame(images: Iterable[Image]) -> dict[tuple[str, int], Image]:
 def _place(volume: Volume, images: Mapping[tuple[str, int], Image]) -> None:
     """Copy images to the slices that were planned for them; where no image lies, say so."""
     with contextlib.closing(volume.segment.writer()) as writer:
-        for index in range(volume.segment.slices):
+        for index in np.flatnonzero(volume.segment.states == PENDING).tolist():  # none, if it was kept on disk
             record = volume.record(index)
             if record is None:
                 writer.fail(index)

@@ -24,8 +24,8 @@ from badserver import BadServer, running
 from dicomfactory import case
 from dicomseries import Case
 from volstream import CancelledError, SegmentError
+from volstream.engine.decoding import Decoding
 from volstream.engine.placing import Placer
-from volstream.engine.workers import Workers
 from volstream.store.reaper import reap
 from volstream.store.states import FULL
 
@@ -197,19 +197,20 @@ def test_cancelled_no_decode_is_begun_that_waited(
     local: bool, server: BadServer, series: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on = queue.Queue[int](), threading.Event()
-    place, drop = Placer.place, Workers.drop
+    place, stop = Placer.place, Decoding.stop
 
     def waiting_place(self: Placer, job: Any) -> Any:
         begun.put(job.want.index)
         assert go_on.wait(20)
         return place(self, job)
 
-    def telling_drop(self: Workers) -> None:
-        drop(self)
+    def telling_stop(self: Decoding) -> None:
+        stop(self)
         go_on.set()
 
+    monkeypatch.setattr(Placer, "core_spec", lambda self, job: None)
     monkeypatch.setattr(Placer, "place", waiting_place)
-    monkeypatch.setattr(Workers, "drop", telling_drop)
+    monkeypatch.setattr(Decoding, "stop", telling_stop)
     source = series.folder if local else server.series_url
     with volstream.open(source, workers=2, stages="full", **QUICK) as volume:
         first = {begun.get(timeout=20) for _ in range(2)}

@@ -200,6 +200,7 @@ def test_what_waited_for_a_worker_when_it_was_cancelled_is_not_fetched_again(seg
 
     async def main() -> None:
         with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Placer, "core_spec", lambda self, job: None)
             patch.setattr(Placer, "place", slow)
             task = asyncio.create_task(pipeline.run())
             while len(source.asked) < 6:  # noqa: ASYNC110 - each turn of the loop is one step of the load

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from volstream._native import DecodeQueue
 from volstream.engine import child as child_module
+from volstream.engine.agenda import Agenda
+from volstream.engine.chains import Chains
 from volstream.engine.children import ChildPool, pool
 from volstream.engine.decode import task_of
+from volstream.engine.decoding import Decoding
 from volstream.engine.placing import Job, Placer
 from volstream.engine.workers import Workers, default_workers
 from volstream.errors import DamagedError, DecoderCrashedError, UnsupportedError, UsageError, ValueRangeError
 from volstream.fetch.source import Want
+from volstream.plan.stages import FULL_ONLY
 from volstream.records import IDENTITY, Payload, PixelFormat, Rescale
 from volstream.store.segment import Segment
 from volstream.store.states import FULL
@@ -41,11 +45,26 @@ def job(index: int, data: bytes | None = None, syntax: str = EXPLICIT) -> Job:
 def run(segment: Segment, jobs: list[Job], *, count: int | None = None, executor: Any = "threads") -> dict[int, Any]:
     """The error of each, None where there is none."""
     results: dict[int, Any] = {}
-    workers, placer = Workers(count), Placer(segment, executor)
-    for one in jobs:
-        workers.submit(lambda one=one: results.__setitem__(one.want.index, placer.place(one)))  # type: ignore[misc]
-    workers.close()
-    placer.close()
+
+    async def main() -> None:
+        over = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def tell(job: Job, error: Any) -> None:
+            results[job.want.index] = error
+            if len(results) == len(jobs):
+                loop.call_soon_threadsafe(over.set)
+
+        agenda, chains = Agenda([]), Chains(segment, 1, FULL_ONLY)
+        with contextlib.closing(Placer(segment, executor)) as placer:
+            decoding = Decoding(placer, (), 1, agenda, chains, count, tell, lambda under_way: True)
+            for one in jobs:
+                decoding.put(one)
+            await over.wait()
+            decoding.stop()
+            assert await decoding.stopped() == []
+
+    asyncio.run(main())
     return results
 
 
@@ -87,25 +106,6 @@ def test_an_unknown_transfer_syntax_is_named(segment: Make) -> None:
     results = run(segment(plan_of(1)), [job(0, syntax="1.2.3.4")])
     assert isinstance(results[0], UnsupportedError)
     assert "1.2.3.4" in str(results[0])
-
-
-def test_dropped_jobs_are_not_done() -> None:
-    begun, go_on, done = threading.Event(), threading.Event(), []
-
-    def work(number: int) -> None:
-        begun.set()
-        go_on.wait()
-        done.append(number)
-
-    workers = Workers(1)
-    for number in range(5):
-        workers.submit(partial(work, number))
-    begun.wait()
-    workers.drop()
-    go_on.set()
-    asyncio.run(workers.idle())
-    workers.close()
-    assert done == [0]
 
 
 def test_a_child_that_is_killed_is_replaced(segment: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +161,7 @@ def test_wrong_use_is_refused(segment: Make) -> None:
     with pytest.raises(UsageError):
         Placer(volume, "greenlets")  # type: ignore[arg-type]
     with pytest.raises(UsageError):
-        Workers(0)
+        Workers(DecodeQueue(), lambda finished: None, 0)
 
 
 def test_default_is_one_worker_a_core() -> None:

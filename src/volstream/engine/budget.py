@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Callable
 
 
 class ByteBudget:
     """`acquire` waits on the event loop, first come first served; `release` may be called from any thread.
 
-    What is larger than the whole budget is let through alone, so that nothing waits for ever.
+    What is larger than the whole budget is let through alone, so that nothing waits for ever. `on_wait` is called when
+    somebody begins to wait.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, on_wait: Callable[[], None] = lambda: None) -> None:
         self.limit = limit
+        self._on_wait = on_wait
         self.peak = 0
         self._used = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -28,6 +31,7 @@ class ByteBudget:
                 return
             ticket = asyncio.get_running_loop().create_future()
             self._waiting.append((size, ticket))
+        self._on_wait()
         try:
             await ticket
         except asyncio.CancelledError:
@@ -37,6 +41,11 @@ class ByteBudget:
                 was_granted = len(self._waiting) == waiting
             self.release(size if was_granted else 0)
             raise
+
+    @property
+    def is_waiting(self) -> bool:
+        """Somebody waits for bytes to be released."""
+        return bool(self._waiting)
 
     def force(self, size: int) -> None:
         """For bytes that are there already, allowed or not."""
@@ -82,7 +91,11 @@ class Lease:
 
 def wake(future: asyncio.Future[None]) -> None:
     """From any thread, let whoever awaits it go on, unless it was cancelled meanwhile."""
-    future.get_loop().call_soon_threadsafe(_set, future)
+    loop = future.get_loop()
+    if asyncio._get_running_loop() is loop:
+        loop.call_soon(_set, future)  # no system call
+    else:
+        loop.call_soon_threadsafe(_set, future)
 
 
 def _set(future: asyncio.Future[None]) -> None:

@@ -74,17 +74,23 @@ def _native_spec(pixel: PixelFormat, rescale: Rescale, codec: str, first_bit: in
     return _native.FrameSpec(**spec_fields(pixel, rescale, codec, first_bit, reduce))
 
 
+def native_spec(record: FrameRecord, payload: Payload, rescale: Rescale, reduce: int = 0) -> _native.FrameSpec:
+    """What the core has to know for decoding this frame; UnsupportedError if it has no decoder for it."""
+    codec = codec_of(payload.transfer_syntax)
+    if codec not in native_codecs():
+        raise UnsupportedError(f"no built-in decoder for {SYNTAXES[payload.transfer_syntax].name}")
+    return _native_spec(record.pixel, rescale, codec, first_bit(record, payload.transfer_syntax), reduce)
+
+
 def decode_native(
     record: FrameRecord, payload: Payload, rescale: Rescale, reduce: int, target: Any, dtype: str
 ) -> tuple[float, float]:
     """Decode in this process without the GIL; (minimum, maximum) of the voxels written."""
-    codec = codec_of(payload.transfer_syntax)
-    if codec not in native_codecs():
-        raise UnsupportedError(f"no built-in decoder for {SYNTAXES[payload.transfer_syntax].name}")
-    how = record.pixel, rescale, codec, first_bit(record, payload.transfer_syntax), reduce
-    spec = _native_spec(*how)
+    spec = native_spec(record, payload, rescale, reduce)
     if reduce:
-        return _decode_reduced(spec, spec_fields(*how), payload.data, target, dtype)
+        syntax = payload.transfer_syntax
+        fields = spec_fields(record.pixel, rescale, codec_of(syntax), first_bit(record, syntax), reduce)
+        return _decode_reduced(spec, fields, payload.data, target, dtype)
     return _decode(spec, payload.data, target, dtype)
 
 

@@ -17,11 +17,9 @@ import threading
 from collections.abc import Iterable, Sequence, Set
 from copy import copy
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, SourceError, VolstreamError
-from ..fetch.cut import cut
 from ..fetch.link import BULK, Link
 from ..fetch.source import Fetched, Partial, Want
 from ..plan.order import ranks
@@ -32,12 +30,13 @@ from .agenda import Agenda
 from .budget import ByteBudget, Lease, wake
 from .chains import Chains
 from .cost import beginning_of, decode_seconds
+from .decoding import Decoding
 from .options import EngineOptions
-from .placing import Job, Placer
+from .placing import Job, Placer, located
 from .scheduler import scheduler
 from .sizes import is_scalable
 from .staging import stack_of, stages_after
-from .workers import Workers, default_workers
+from .workers import default_workers
 
 if TYPE_CHECKING:
     from ..fetch.source import Source
@@ -79,8 +78,9 @@ class Pipeline:
         #: None: the first frame has to tell how fast the link is.
         self._decided = stages is not None
         self._chains = Chains(segment, self._count, FULL_ONLY if stages is None else stages)
-        #: What waits for a worker: kept when a load is cancelled.
-        self._arrived: dict[tuple[int, int], tuple[Want, Payload, int]] = {}
+        #: What had come when a load was cancelled, and waited for a worker.
+        self._kept: list[Job] = []
+        self._decoding: Decoding | None = None
         self._lock = threading.Lock()
 
     def prioritize(self, slices: Iterable[int]) -> None:
@@ -88,6 +88,9 @@ class Pipeline:
         wanted = list(slices)
         self._here.prioritize(wanted)
         self._there.prioritize(wanted)
+        with self._lock:
+            if self._decoding is not None:
+                self._decoding.put_back()
 
     @property
     def order(self) -> list[int]:
@@ -129,10 +132,19 @@ class Pipeline:
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._news = asyncio.Event()
         self._asked_again: set[int] = set()
-        self.budget = ByteBudget(self._options.in_flight)
+        self.budget = ByteBudget(self._options.in_flight, self._look)
         self._lane = scheduler.lane(self._source.host, self._source.connections, lambda: self._there.is_urgent)
         self._placer = Placer(self._segment, self._options.executor)
-        self._workers = Workers(self._options.workers)
+        self._decoding = decoding = Decoding(
+            self._placer,
+            self._plan.slots,
+            self._count,
+            self._here,
+            self._chains,
+            self._options.workers,
+            self._told,
+            lambda under_way: self.budget.is_waiting or under_way >= self._open,
+        )
         connections: list[asyncio.Task[None]] = []
         try:
             if not self._decided and self._source.link is None:
@@ -149,33 +161,37 @@ class Pipeline:
         finally:
             with self._lock:
                 self._open = 0
+                self._decoding = None
+            decoding.stop()
             self._here.clear()
             self._there.clear()
-            self._workers.drop()
             for connection in connections:
                 connection.cancel()
+            stopped = asyncio.ensure_future(decoding.stopped())
             try:
-                await see_out(asyncio.gather(*connections, self._workers.idle(), return_exceptions=True))
+                await see_out(asyncio.gather(*connections, stopped, return_exceptions=True))
             finally:
-                self._workers.close()
+                self._kept += stopped.result()
                 self._placer.close()
 
     def _begin(self) -> None:
         """Put everything that is wanted and missing on the agendas."""
+        assert self._decoding is not None
         self._open = 1  # it does not end before all is there
         for index, slot in enumerate(self._plan.slots):
             if slot.record is None and self._segment.state(index) != FAILED:
                 self._placer.fail(index)
-        arrived = [each for each in list(self._arrived.values()) if each[0].index in self._wanted]
-        self._add(self._wanted, {want.index for want, _, _ in arrived if self._chains.is_last(want)})
-        for want, payload, size in arrived:
-            self.budget.force(size)
-            self._workers.submit(partial(self._work, want, payload, size))
+        arrived = [job for job in self._kept if job.want.index in self._wanted]
+        self._kept = [job for job in self._kept if job.want.index not in self._wanted]
+        self._add(self._wanted, {job.want.index for job in arrived if self._chains.is_last(job.want)})
+        for job in arrived:
+            self.budget.force(job.leased)
+            self._decoding.put(job)
         self._settle()
 
     def _add(self, slices: Iterable[int], arrived: Set[int] = frozenset()) -> None:
         """Put what these slices lack on the agendas, unless the last of it has arrived."""
-        here = 0
+        assert self._decoding is not None
         for index in slices:
             record = self._plan.slots[index].record
             if record is None or self._segment.state(index) == FAILED:
@@ -187,10 +203,8 @@ class Pipeline:
                 self._open += 1
             if index not in arrived:
                 (self._there if record.location is None else self._here).add(want)
-                here += record.location is not None
         self._news.set()
-        for _ in range(here):
-            self._workers.submit(self._work_here)
+        self._decoding.more_here()
 
     # On the event loop: frames that need a request.
 
@@ -295,9 +309,16 @@ class Pipeline:
                 self._chains.sizes.learn(want.record.pixel, result)
             want = replace(want, reduce=0, size=None) if want.reduce else want
             payload = result
-        self._arrived[want.index, want.step] = want, payload, size
-        await lease.hand_on(size)
-        self._workers.submit(partial(self._work, want, payload, size))
+        job = Job(want, payload, self._plan.slots[want.index].rescale, size)
+        try:
+            await lease.hand_on(size)
+        except asyncio.CancelledError:
+            self._kept.append(job)
+            raise
+        if self._decoding is None:  # cancelled
+            self._kept.append(job)
+        else:
+            self._decoding.put(job)
         if following is not None:
             self._there.add(following)
             self._news.set()
@@ -311,43 +332,17 @@ class Pipeline:
             self._there.add(following)
             self._news.set()
 
-    # On the workers' threads.
+    # On any thread.
 
-    def _work_here(self) -> None:
-        for want in self._here.take():
-            location, size = want.record.location, self._chains.sizes.of(want)
-            assert location is not None
-            if size is not None:
-                location = cut(location, size)
-                following = self._chains.after(want)
-                if following is not None:
-                    self._here.add(following)
-                    self._workers.submit(self._work_here)
-            else:
-                want = replace(want, reduce=0)
-            self._decode(want, Payload(location, want.record.transfer_syntax), may_ask_again=False)
-
-    def _work(self, want: Want, payload: Payload, leased: int) -> None:
-        self._arrived.pop((want.index, want.step), None)
-        # Bytes that a network delivered may have been damaged on the way; a file will not change.
-        self._decode(want, payload, may_ask_again=want.index not in self._asked_again)
-        self.budget.release(leased)
-
-    def _decode(self, want: Want, payload: Payload, *, may_ask_again: bool) -> None:
-        is_last = self._chains.is_last(want)
-        error: VolstreamError | None = None
-        if want.reduce:
-            try:
-                want, payload = self._chains.sizes.best(want, payload)
-            except VolstreamError as lost:
-                error = lost
+    def _told(self, job: Job, error: VolstreamError | None) -> None:
+        """A job is over."""
+        want, is_last = job.want, self._chains.is_last(job.want)
+        self.budget.release(job.leased)
         if error is None:
-            error = self._placer.place(Job(want, payload, self._plan.slots[want.index].rescale))
-        if error is None:
-            self._placed(want)
             if is_last:
                 self._settle()
-        elif isinstance(error, DamagedError) and may_ask_again and is_last:
+        # Bytes that a network delivered may have been damaged on the way; a file will not change.
+        elif isinstance(error, DamagedError) and job.leased and is_last and want.index not in self._asked_again:
             log.warning("slice %d came damaged; it is fetched once more", want.index)
             self._asked_again.add(want.index)
             self._chains.held.pop(want.index, None)
@@ -358,13 +353,8 @@ class Pipeline:
         else:
             log.debug("slice %d has no preview: %s", want.index, error)
 
-    def _placed(self, want: Want) -> None:
-        """A slice has an image: its neighbours may get one."""
-        if fill := self._chains.fill_of(want):
-            self._placer.make_up(want.index, self._count, fill)
-
     def _fail(self, want: Want, error: VolstreamError) -> None:
-        self.errors[want.index] = error.located(uid=want.record.uid, index=want.index, address=want.record.address)
+        self.errors[want.index] = located(error, want)
         log.warning("slice %d failed: %s", want.index, type(error).__name__)
         log.debug("slice %d: %s", want.index, error)
         self._placer.fail(want.index)
@@ -377,6 +367,11 @@ class Pipeline:
             is_last = not self._open
         if is_last:
             wake(self._finished)
+        self._look()
+
+    def _look(self) -> None:
+        if (decoding := self._decoding) is not None:
+            decoding.look()
 
 
 def _cost(want: Want) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -9,27 +10,30 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import DamagedError, ResourceError, UnsupportedError, UsageError, VolstreamError
 from ..fetch.source import Want
 from ..plan.stages import Fill
-from ..records import Payload, Rescale
+from ..records import FileRange, Payload, Rescale
 from ..store.layout import image_shape
 from ..store.states import FULL, SUB_RESOLUTION
 from .children import pool
-from .decode import decode_native, task_of
+from .decode import decode_native, native_spec, task_of
 from .fills import made_from, voxels_of
 
 if TYPE_CHECKING:
+    from .._native import DecodeQueue, FrameSpec
     from ..store.segment import Segment
     from ..store.writer import SliceWriter
 
 Executor = Literal["threads", "processes"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Job:
     """Everything needed to put one frame in its place."""
 
     want: Want
     payload: Payload
     rescale: Rescale
+    #: Bytes of the budget that it holds until it is over.
+    leased: int = 0
 
 
 class Placer:
@@ -49,6 +53,24 @@ class Placer:
         self._remote = executor == "processes"
         self._local = threading.local()
 
+    def submit(self, queue: DecodeQueue[Job], job: Job) -> None:
+        """Put it in the queue: for the core alone if that can do it, else for a thread that will call `place`."""
+        data, spec = job.payload.data, self.core_spec(job)
+        if spec is None:
+            queue.put(job)
+        elif isinstance(data, FileRange):
+            queue.put(job, spec, self._writer.native, job.want.index, FULL, self._dtype, data.ranges, data.path)
+        else:
+            queue.put(job, spec, self._writer.native, job.want.index, FULL, self._dtype, data)
+
+    def core_spec(self, job: Job) -> FrameSpec | None:
+        """What the core has to know for the whole frame; None if more than the core is needed."""
+        if self._remote or job.want.reduce:
+            return None
+        with contextlib.suppress(UnsupportedError):
+            return native_spec(job.want.record, job.payload, job.rescale)
+        return None
+
     def place(self, job: Job) -> VolstreamError | None:
         """Decode, write and publish; the error if that failed, with nothing written."""
         try:
@@ -61,8 +83,7 @@ class Placer:
         except Exception as error:
             failure = DamagedError(f"{type(error).__name__} while decoding: {error}")
             failure.__cause__ = error
-        record = job.want.record
-        return failure.located(uid=record.uid, index=job.want.index, address=record.address)
+        return located(failure, job.want)
 
     def make_up(self, index: int, count: int, fill: Fill) -> None:
         """Give the neighbours of a slice, in a stack of `count`, an image made from this one, if they have none."""
@@ -103,3 +124,8 @@ class Placer:
         if voxels is None:
             voxels = self._local.voxels = bytearray(self._segment.slice_bytes)
         return voxels
+
+
+def located(error: VolstreamError, want: Want) -> VolstreamError:
+    """The error of this want's frame."""
+    return error.located(uid=want.record.uid, index=want.index, address=want.record.address)

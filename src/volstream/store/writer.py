@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-import threading
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ResourceError, UsageError
-from .states import ADJACENT_REPLICATE, FAILED, FULL
+from .._native import Writer
+from ..errors import ResourceError
+from .states import FAILED
 
 if TYPE_CHECKING:
     from .segment import Segment
@@ -26,8 +27,8 @@ class SliceWriter:
     def __init__(self, segment: Segment, descriptor: int, offset: int) -> None:
         self._segment = segment
         self._descriptor = descriptor
-        self._offset = offset
-        self._locks = [threading.Lock() for _ in range(segment.slices)]
+        #: For the core, which puts what it decodes without coming back here.
+        self.native = Writer(segment.board, descriptor, offset, segment.slice_bytes)
 
     def put(self, index: int, voxels: Any, state: int, minimum: float = math.nan, maximum: float = math.nan) -> bool:
         """Write a slice and publish its state; False, and nothing written, if what is there is as good.
@@ -35,14 +36,7 @@ class SliceWriter:
         Only what is made up from neighbours is replaced by its like: it comes from nearer ones.
         voxels: `segment.slice_bytes` bytes in any contiguous buffer. ResourceError if there is no memory for them.
         """
-        with self.holding(index):
-            before = self._segment.state(index)
-            if before in (FULL, FAILED) or before > state or before == state > ADJACENT_REPLICATE:
-                return False
-            self.write(index, voxels)
-            if before == state:
-                self._segment.touch()
-            return before == state or self._segment.publish(index, state, minimum, maximum)
+        return self.native.put(index, voxels, state, minimum, maximum)
 
     def fail(self, index: int) -> None:
         """Give every voxel the fill value, and say that there is no image."""
@@ -54,25 +48,19 @@ class SliceWriter:
         except ResourceError:
             self._segment.publish(index, FAILED)
 
-    def holding(self, index: int) -> AbstractContextManager[Any]:
+    @contextlib.contextmanager
+    def holding(self, index: int) -> Iterator[None]:
         """Keeps others from putting this slice while another process writes it."""
-        if not 0 <= index < len(self._locks):
-            raise UsageError(f"slice {index} is not among the {len(self._locks)} of this volume")
-        return self._locks[index]
+        self.native.lock(index)
+        try:
+            yield
+        finally:
+            self.native.unlock(index)
 
     def write(self, index: int, voxels: Any) -> None:
         """Only write: for a process whose parent holds the slice, and publishes it."""
-        rest = memoryview(voxels).cast("B")
-        size = self._segment.slice_bytes
-        if not 0 <= index < self._segment.slices or len(rest) != size:
-            raise UsageError(f"{len(rest)} bytes for slice {index} of {self._segment.slices}, of {size} bytes each")
-        at = self._offset + index * size
-        try:
-            while rest:
-                count = os.pwrite(self._descriptor, rest, at)
-                rest, at = rest[count:], at + count
-        except OSError as error:
-            raise ResourceError(f"no memory is left for this slice: {error.strerror}", index=index) from None
+        self.native.write(index, voxels)
 
     def close(self) -> None:
+        del self.native  # it keeps the mapping
         os.close(self._descriptor)
