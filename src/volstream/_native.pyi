@@ -246,6 +246,9 @@ def read_json(source: Buffer, tags: HeaderTags) -> list[dict[str, Any]]:
     DamagedError: a table cannot be read.
     """
 
+def room(size: int) -> bytearray:
+    """Memory to receive into; what it holds until then is undefined."""
+
 class MultipartParser:
     """Splits a multipart/related body while it arrives; see csrc/multipart.h for what it accepts.
 

@@ -10,7 +10,7 @@ import pytest
 
 from fetching import run
 from volstream.errors import ProtocolError, TruncatedError
-from volstream.fetch.answer import Answer, Limits
+from volstream.fetch.answer import Limits, StreamedAnswer
 from volstream.fetch.partial_body import PartialBody
 from volstream.fetch.retry import Clock
 
@@ -22,7 +22,7 @@ MULTIPART = "multipart/related; boundary=b"
 class Response:
     """What aiohttp hands out; `chunks` may end with an error."""
 
-    status = 206
+    status, reason = 206, "Partial Content"
 
     def __init__(self, chunks: list[bytes | Exception], headers: dict[str, str]) -> None:
         self.headers = headers
@@ -52,7 +52,7 @@ def take(body: PartialBody, start: int, stop: int, *, total: object = SIZE, erro
     fields |= {name.replace("_", "-"): value for name, value in headers.items()}
     fields = {name: value for name, value in fields.items() if value}
     response = Response(chunks + ([error] if error else []), fields)
-    run(lambda: body.take(Answer(cast(Any, response), Limits(limit), Clock())))
+    run(lambda: body.take(StreamedAnswer(cast(Any, response), Limits(limit), Clock())))
 
 
 def held(size: int = 50, **headers: str) -> PartialBody:

@@ -11,7 +11,7 @@ import faults as bad
 from badserver import BadServer, Reply, Request
 from fetching import fetch, make_files, run
 from volstream.errors import HttpStatusError, ProtocolError, SourceError, TruncatedError
-from volstream.fetch.answer import Answer, Limits
+from volstream.fetch.answer import Limits, StreamedAnswer
 from volstream.fetch.retry import Clock, TransientError
 from volstream.syntaxes import JPEG_LS
 
@@ -137,7 +137,7 @@ def test_body_that_only_drips() -> None:
     time = 0.0
 
     class Response:
-        status, content_length = 200, None
+        status, reason, content_length = 200, "OK", None
 
         def __init__(self) -> None:
             self.headers: dict[str, str] = {}
@@ -152,7 +152,7 @@ def test_body_that_only_drips() -> None:
             return bytes(10)
 
     async def main() -> None:
-        answer = Answer(cast(Any, Response()), Limits(1 << 20), Clock(now=lambda: time))
+        answer = StreamedAnswer(cast(Any, Response()), Limits(1 << 20), Clock(now=lambda: time))
         with pytest.raises(TransientError, match="only 1 bytes a second"):
             await answer.body()
         assert time == 40

@@ -7,6 +7,7 @@ import contextlib
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import aiohttp
 
@@ -14,6 +15,9 @@ from volstream._native import MultipartParser
 from volstream.errors import ProtocolError, SourceError, TruncatedError, UnreachableError
 from volstream.fetch.mediatype import boundary_of, parse_media_type
 from volstream.fetch.retry import Clock, TransientError
+
+if TYPE_CHECKING:
+    from volstream.fetch.direct import Received
 
 #: So much is read ahead; more than a frame, so that the loop wakes up rarely.
 READ_BUFFER = 2 << 20
@@ -35,48 +39,37 @@ class Limits:
 
 
 class Answer:
-    """A successful response, its body not read yet."""
+    """A successful response; where its body is, or comes from, the two kinds of it know."""
 
-    def __init__(self, response: aiohttp.ClientResponse, limits: Limits, clock: Clock, sent: float = 0.0) -> None:
-        self._response = response
-        self._limits = limits
+    def __init__(
+        self, status: int, reason: str, headers: Mapping[str, str], size: int | None, limits: Limits, clock: Clock
+    ) -> None:
+        self.status, self.reason, self.headers = status, reason, headers
+        self.limits = limits
         self.clock = clock
         #: When the request was sent, when the answer began, how many bytes of its body have come over the wire.
-        self.sent, self.began, self.received = sent, clock.now(), 0
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
-        self.media_type = parse_media_type(response.headers.get("Content-Type", ""))
-        self.size = response.content_length
+        self.sent, self.began, self.received = 0.0, clock.now(), 0
+        self.media_type = parse_media_type(headers.get("Content-Type", ""))
+        self.size = size
         #: Whether HTTP tells where the body ends. If not, a lost connection looks like the end.
-        self.framed = self.size is not None or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+        self.framed = self.size is not None or "chunked" in headers.get("Transfer-Encoding", "").lower()
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it comes over the wire."""
+        raise NotImplementedError
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes, decoded if it is gzipped, within the limits."""
         self.check_size(self.size or 0)
         coding = self.headers.get("Content-Encoding", "identity").strip().lower()
         if coding in ("gzip", "x-gzip"):
-            inflate: _Inflate | None = _Inflate(self._limits.body)
+            inflate: _Inflate | None = _Inflate(self.limits.body)
         elif coding in ("identity", ""):
             inflate = None
         else:
             raise ProtocolError(f"the answer comes in Content-Encoding {coding[:40]!r}, which was not asked for")
-        slow_bytes = 0
-        slow_time = 0.0
-        read, now = self._response.content.readany, self.clock.now
-        while True:
-            start = now()
-            chunk = await read()
-            if not chunk:
-                break
+        async for chunk in self.pieces():
             self.received += len(chunk)
-            slow_time += now() - start
-            slow_bytes += len(chunk)
-            if slow_time > RATE_WINDOW:
-                if slow_bytes < MIN_RATE * slow_time:
-                    raise TransientError(
-                        UnreachableError(f"the server sends only {slow_bytes / slow_time:.0f} bytes a second")
-                    )
-                slow_bytes, slow_time = 0, 0.0
             self.check_size(self.received)
             if inflate is None:
                 yield chunk
@@ -88,19 +81,7 @@ class Answer:
 
     async def all_chunks(self) -> list[bytes]:
         """The whole body, in the pieces that it came in."""
-        if self.size is None or self.size > READ_BUFFER or "Content-Encoding" in self.headers:
-            return [chunk async for chunk in self.chunks()]
-        self.check_size(self.size)
-        # It fits into what is read ahead: one wake-up, where each piece would have one, through all who wait for it.
-        content = self._response.content
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RATE_WINDOW):
-                await content.wait_eof()
-        pieces = [] if content.is_eof() else [chunk async for chunk in self.chunks()]  # slow: look how slow
-        while not content.at_eof():
-            pieces.append((await content.readchunk())[0])
-            self.received += len(pieces[-1])
-        return pieces
+        return [chunk async for chunk in self.chunks()]
 
     async def body(self, size: int | None = None) -> bytearray:
         """The whole body as one piece. Without framing it must have `size` bytes, or nothing tells that it is whole."""
@@ -115,7 +96,7 @@ class Answer:
 
     async def parts(self) -> AsyncIterator[tuple[dict[str, str], memoryview]]:
         """The parts of a multipart body, each as soon as it is complete."""
-        limits = self._limits
+        limits = self.limits
         limit = limits.part or limits.body
         parser = MultipartParser(
             boundary_of(self.media_type),
@@ -143,8 +124,67 @@ class Answer:
 
     def check_size(self, size: int) -> None:
         """Raises ProtocolError for more than may be in the body."""
-        if size > self._limits.body:
-            raise ProtocolError(f"the answer has {size} bytes or more, at most {self._limits.body} are expected")
+        if size > self.limits.body:
+            raise ProtocolError(f"the answer has {size} bytes or more, at most {self.limits.body} are expected")
+
+
+class StreamedAnswer(Answer):
+    """Its body is read from aiohttp while it comes."""
+
+    def __init__(self, response: aiohttp.ClientResponse, limits: Limits, clock: Clock) -> None:
+        reason, size = response.reason or "", response.content_length
+        super().__init__(response.status, reason, response.headers, size, limits, clock)
+        self._content = response.content
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        slow_bytes = 0
+        slow_time = 0.0
+        read, now = self._content.readany, self.clock.now
+        while True:
+            start = now()
+            chunk = await read()
+            if not chunk:
+                return
+            slow_time += now() - start
+            slow_bytes += len(chunk)
+            if slow_time > RATE_WINDOW:
+                if slow_bytes < MIN_RATE * slow_time:
+                    raise TransientError(too_slow(slow_bytes / slow_time))
+                slow_bytes, slow_time = 0, 0.0
+            yield chunk
+
+    async def all_chunks(self) -> list[bytes]:
+        if self.size is None or self.size > READ_BUFFER or "Content-Encoding" in self.headers:
+            return await super().all_chunks()
+        self.check_size(self.size)
+        # It fits into what is read ahead: one wake-up, where each piece would have one, through all who wait for it.
+        content = self._content
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RATE_WINDOW):
+                await content.wait_eof()
+        pieces = [] if content.is_eof() else await super().all_chunks()  # slow: look how slow
+        while not content.at_eof():
+            pieces.append((await content.readchunk())[0])
+            self.received += len(pieces[-1])
+        return pieces
+
+
+class ReceivedAnswer(Answer):
+    """Its body is here already."""
+
+    def __init__(self, received: Received, limits: Limits, clock: Clock) -> None:
+        body = received.body
+        super().__init__(received.status, received.reason, received.headers, len(body), limits, clock)
+        self.began = received.began
+        self._body = body
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        if self._body:
+            yield cast(bytes, self._body)  # it can all that is asked of one
+
+
+def too_slow(rate: float) -> UnreachableError:
+    return UnreachableError(f"the server sends only {rate:.0f} bytes a second")
 
 
 class _Inflate:

@@ -118,7 +118,8 @@ class FrameClient:
             return await read_frame(answer, record)
 
         url = url_of(record) + self.query
-        return await self._http.get(url, read, accept=way.accept, limits=limits_of([record]), final=final)
+        limits = limits_of([record])
+        return await self._http.get(url, read, accept=way.accept, limits=limits, final=final, whole=True)
 
     async def _take_out(self, record: FrameRecord, way: Way, final: Container[int]) -> Payload:
         """The frame out of its instance, which is fetched once for all who wait for frames of it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
+from contextlib import asynccontextmanager
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -10,8 +11,9 @@ import aiohttp
 
 from volstream.errors import HttpStatusError, ProtocolError, SourceError, TruncatedError, UnreachableError
 from volstream.fetch.address import origin, redacted
-from volstream.fetch.answer import READ_BUFFER, Answer, Limits
+from volstream.fetch.answer import READ_BUFFER, Answer, Limits, ReceivedAnswer, StreamedAnswer
 from volstream.fetch.auth import Credentials
+from volstream.fetch.direct import DirectClient, UnusualError
 from volstream.fetch.link import Link
 from volstream.fetch.options import FetchOptions
 from volstream.fetch.retry import RETRIED_STATUSES, Clock, Retry, TransientError, parse_retry_after
@@ -34,6 +36,8 @@ class Http:
         self.link = Link()
         self._own: aiohttp.ClientSession | None = None
         self._bare: aiohttp.ClientSession | None = None
+        #: Until an answer is unusual. The caller's session may have its own way to the server.
+        self._direct = DirectClient(options) if options.session is None else None
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=options.connect_timeout, sock_read=options.stall_timeout
         )
@@ -49,21 +53,23 @@ class Http:
         encoding: str = "identity",
         final: Container[int] = (),
         bulk: bool = False,
+        whole: bool = False,
     ) -> T:
         """GET `url` and return what `read` makes of the answer, trying again what may pass.
 
         Raises HttpStatusError if the server refuses, SourceError if it cannot be reached or is too slow,
         ProtocolError and TruncatedError for broken answers. Statuses in `final` are not asked about again. A `bulk`
-        request has no deadline: it may take as long as bytes keep coming. `headers` are further ones; each attempt
-        asks for them anew, since an attempt that broke off may have brought a part. If there are conditions among
-        them, `read` may get an answer without a body, of status 304.
+        request has no deadline: it may take as long as bytes keep coming. Of a `whole` one nobody looks at the body
+        before all of it is there. `headers` are further ones; each attempt asks for them anew, since an attempt that
+        broke off may have brought a part. If there are conditions among them, `read` may get an answer without a body,
+        of status 304.
         """
         seconds = None if bulk else self._options.deadline
 
         async def attempt() -> T:
             fields = {"Accept": accept, "Accept-Encoding": encoding, **headers()}
             try:
-                return await self._attempt(url, fields, read, limits)
+                return await self._attempt(url, fields, read, limits, whole)
             except TransientError as failure:
                 if isinstance(failure.error, HttpStatusError) and failure.error.status in final:
                     raise failure.error from None
@@ -73,16 +79,18 @@ class Http:
 
     async def close(self) -> None:
         """Close the sessions that were made here; the caller's stays open."""
+        if self._direct is not None:
+            await self._direct.close()
         for session in (self._own, self._bare):
             if session is not None:
                 await session.close()
         self._own = self._bare = None
 
     async def _attempt(
-        self, url: str, headers: dict[str, str], read: Callable[[Answer], Awaitable[T]], limits: Limits
+        self, url: str, headers: dict[str, str], read: Callable[[Answer], Awaitable[T]], limits: Limits, whole: bool
     ) -> T:
         try:
-            return await self._follow(url, headers, read, limits)
+            return await self._follow(url, headers, read, limits, whole)
         except ProtocolError as error:
             error.located(address=redacted(url))
             if isinstance(error, TruncatedError):
@@ -92,7 +100,7 @@ class Http:
             raise _translated(error, redacted(url)) from error
 
     async def _follow(
-        self, url: str, headers: dict[str, str], read: Callable[[Answer], Awaitable[T]], limits: Limits
+        self, url: str, headers: dict[str, str], read: Callable[[Answer], Awaitable[T]], limits: Limits, whole: bool
     ) -> T:
         home, refused = origin(url), 0
         redirects = 0
@@ -100,25 +108,16 @@ class Http:
             trusted = origin(url) == home
             credentials = await self._credentials.headers() if trusted else {}
             generation, sent = self._credentials.generation, self._clock.now()
-            async with self._session(trusted).get(
-                url,
-                headers={**credentials, **headers},
-                allow_redirects=False,
-                auto_decompress=False,
-                raise_for_status=False,
-                read_bufsize=READ_BUFFER,
-                timeout=self._timeout,
-                ssl=self._options.ssl if trusted else True,
-            ) as response:
-                status = response.status
+            async with self._answer(url, {**credentials, **headers}, limits, trusted, whole) as answer:
+                status = answer.status
                 if status in (200, 206) or (status == 304 and CONDITIONS & headers.keys()):
-                    answer = Answer(response, limits, self._clock, sent)
+                    answer.sent = sent
                     result = await read(answer)
                     self.link.add(answer)
                     return result
-                if status in (301, 302, 303, 307, 308) and "Location" in response.headers:
+                if status in (301, 302, 303, 307, 308) and "Location" in answer.headers:
                     redirects += 1
-                    url = _redirect(url, response.headers["Location"], redirects)
+                    url = _redirect(url, answer.headers["Location"], redirects)
                     continue
                 if status == 401 and trusted and not refused:
                     refused = generation
@@ -127,19 +126,44 @@ class Http:
                         continue
                 if status == 204:
                     raise TruncatedError("the server has no content for this")
-                raise await self._refusal(response, url)
+                raise await self._refusal(answer, url)
 
-    async def _refusal(self, response: aiohttp.ClientResponse, url: str) -> Exception:
-        answer = Answer(response, Limits(1 << 62), self._clock)
+    @asynccontextmanager
+    async def _answer(
+        self, url: str, headers: dict[str, str], limits: Limits, trusted: bool, whole: bool
+    ) -> AsyncIterator[Answer]:
+        if self._direct is not None and trusted and whole:
+            try:
+                received = await self._direct.get(url, headers, limits.body)
+            except UnusualError:
+                direct, self._direct = self._direct, None  # and so will the next ones be
+                await direct.close()
+            else:
+                yield ReceivedAnswer(received, limits, self._clock)
+                return
+        async with self._session(trusted).get(
+            url,
+            headers=headers,
+            allow_redirects=False,
+            auto_decompress=False,
+            raise_for_status=False,
+            read_bufsize=READ_BUFFER,
+            timeout=self._timeout,
+            ssl=self._options.ssl if trusted else True,
+        ) as response:
+            yield StreamedAnswer(response, limits, self._clock)
+
+    async def _refusal(self, answer: Answer, url: str) -> Exception:
+        answer.limits = Limits(1 << 62)  # only its beginning is read
         error = HttpStatusError(
-            f"the server answers {response.status} {printable(response.reason or '', 60)}".rstrip()
+            f"the server answers {answer.status} {printable(answer.reason, 60)}".rstrip()
             + (f": {text}" if (text := printable(await answer.beginning(), 200)) else ""),
-            status=response.status,
+            status=answer.status,
             address=redacted(url),
         )
-        if response.status not in RETRIED_STATUSES:
+        if answer.status not in RETRIED_STATUSES:
             return error
-        after = parse_retry_after(response.headers.get("Retry-After"), self._clock.date())
+        after = parse_retry_after(answer.headers.get("Retry-After"), self._clock.date())
         return TransientError(error, after=after)
 
     def _session(self, trusted: bool) -> aiohttp.ClientSession:

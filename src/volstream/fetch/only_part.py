@@ -33,7 +33,7 @@ def head_of(first: bytes, boundary: bytes) -> Head | None:
     if not boundary or end < 0 or not first.startswith(opening, start):
         return None
     headers: dict[bytes, str] = {}
-    for line in first[start + len(opening) : end].split(b"\r\n"):
+    for line in bytes(first[start + len(opening) : end]).split(b"\r\n"):
         name, _, value = line.partition(b":")
         name = name.rstrip().lower()
         if not name or name[:1] in b" \t" or name in headers:

@@ -27,6 +27,14 @@ cdef extern from "multipart.h" nogil:
     const char* vs_multipart_boundary(const vs_multipart* parser, size_t* size)
 
 
+cdef extern from "Python.h":
+    object PyByteArray_FromStringAndSize(const char*, Py_ssize_t)
+
+
+def room(Py_ssize_t size):
+    return PyByteArray_FromStringAndSize(NULL, size)
+
+
 cdef class _Body:
     """Owns the memory of one part."""
     cdef uint8_t* data
