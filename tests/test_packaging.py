@@ -24,7 +24,7 @@ def test_metadata_names_what_exists() -> None:
     project = PROJECT["project"]
     assert (ROOT / project["readme"]).is_file()
     assert all((ROOT / name).is_file() for name in project["license-files"])
-    assert all((ROOT / package).is_dir() for package in PROJECT["tool"]["scikit-build"]["wheel"]["packages"])
+    assert all((ROOT / folder).is_dir() for folder in PROJECT["tool"]["scikit-build"]["wheel"]["packages"].values())
     for target in project["scripts"].values():
         module, _, function = target.partition(":")
         assert callable(getattr(__import__(module, fromlist=[function]), function))
@@ -65,8 +65,8 @@ def test_the_sdist_holds_what_a_build_needs(tmp_path: Path, monkeypatch: pytest.
     with tarfile.open(tmp_path / backend.build_sdist(str(tmp_path))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "CMakeLists.txt", "LICENSE", "README.md", "csrc/volstream.h"} <= names
-    assert {"cmake/Codecs.cmake", "src/volstream/_native.pyx", "src/volstream/py.typed"} <= names
-    assert {name.partition("/")[0] for name in names} & {"tests", "bench", "build", "dev", "tools", ".venv"} == set()
+    assert {"cmake/Codecs.cmake", "src/volstream/_native.pyx", "src/volstream/py.typed", "bench/command.py"} <= names
+    assert {name.partition("/")[0] for name in names} & {"tests", "build", "dev", "tools", ".venv"} == set()
     assert [name for name in names if name.endswith((".so", ".o", ".dcm"))] == []
 
 

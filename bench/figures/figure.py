@@ -1,8 +1,7 @@
-"""What the figures share: the line each adds to the report, the series they measure, the plainest client."""
+"""What the figures share: the line each adds to the report, the series they measure."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,17 +54,3 @@ def check(source: Any, expected: np.ndarray) -> None:
     with volstream.load(source) as volume:
         if checksum(volume.array) != checksum(expected):
             raise AssertionError(f"wrong voxels from {source}")
-
-
-async def read_and_drop(urls: list[str]) -> None:
-    """The plainest client: read every body, throw it away."""
-    import aiohttp
-
-    gate = asyncio.Semaphore(16)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=16)) as session:
-
-        async def read(url: str) -> None:
-            async with gate, session.get(url) as response:
-                await response.read()
-
-        await asyncio.gather(*map(read, urls))

@@ -17,12 +17,14 @@ from urllib.parse import urlsplit
 import numpy as np
 
 import volstream
-from figure import Figure, Series, read_and_drop
-from measure import summary
-from static_dicomweb import nginx, requests_read
-from throttle import Link, throttled
 from volstream.samples import Truth
 from volstream.syntaxes import HTJ2K_RPCL
+
+from ..bounds import read_and_drop
+from ..servers.nginx import nginx, requests_read
+from ..servers.throttle import Link, throttled
+from ..timing import summary
+from .figure import Figure, Series
 
 SLICES = 174
 #: HU: with it, slices are as long as the published ones.

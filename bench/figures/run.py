@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from figure import Figure, Series
-from figures import FIGURES
+from .figure import Figure, Series
+from .table import FIGURES
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,65 +7,30 @@ import json
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from typing import Any
 
-import numpy as np
-
 import volstream
-from figure import Figure, Series, check, read_and_drop
-from measure import interleaved, summary
-from progressive import progressive_loading
-from static_dicomweb import nginx
 from volstream import _native
-from volstream.engine.decode import codec_of, spec_fields
 from volstream.engine.workers import default_workers
 from volstream.headers.dicomjson import parse_json, records_from_json
 from volstream.headers.part10 import read_records
 from volstream.plan import build_plan
-from volstream.samples import Truth, available_syntaxes
+from volstream.samples import available_syntaxes
 from volstream.syntaxes import EXPLICIT, HTJ2K_RPCL, SYNTAXES
 
-
-class Frames:
-    """All frames of a series in memory, for the bound: decoding alone, on all cores."""
-
-    def __init__(self, truth: Truth) -> None:
-        self._jobs = []
-        for path in truth.files:
-            (record,) = read_records(str(path))
-            with path.open("rb") as file:
-                data = b"".join(self._read(file, *where) for where in record.location.ranges)
-            fields = spec_fields(record.pixel, record.rescale, codec_of(record.transfer_syntax), 0)
-            self._jobs.append((_native.FrameSpec(**fields), data))
-        self._slice = record.pixel.rows * record.pixel.columns * 2
-        self._target = np.zeros(len(self._jobs) * self._slice, np.uint8)
-
-    @staticmethod
-    def _read(file: Any, offset: int, length: int) -> bytes:
-        file.seek(offset)
-        return file.read(length)
-
-    def decode(self, threads: int, times: int = 1) -> None:
-        def work(first: int) -> None:
-            for _ in range(times):
-                for index in range(first, len(self._jobs), threads):
-                    spec, data = self._jobs[index]
-                    _native.decode(spec, data, self._target, index * self._slice, "int16")
-
-        workers = [threading.Thread(target=work, args=(first,)) for first in range(threads)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+from ..bounds import Frames, read_and_drop
+from ..servers.nginx import nginx
+from ..timing import interleaved, summary
+from .figure import Figure, Series, check
+from .progressive import progressive_loading
 
 
 def htj2k_over_http(series: Series, rounds: int) -> Figure:
     """Load over WADO-RS against the bound: decoding all frames from memory on all cores, and the plainest client's CPU
     time, which these cores have to give as well."""
     truth, cores = series(HTJ2K_RPCL), default_workers()
-    frames = Frames(truth)
+    frames = Frames(truth.files)
     with nginx(truth.folder) as (url, *bodies):
         check(url, truth.array)
         cpu = []
@@ -146,7 +111,7 @@ def thread_scaling(series: Series, rounds: int) -> list[Figure]:
         if codec in seen or codec not in native:
             continue
         seen.add(codec)
-        frames = Frames(series(uid))
+        frames = Frames(series(uid).files)
         frames.decode(1)  # takes the target's pages
         begin = time.perf_counter()
         frames.decode(1)

@@ -1,4 +1,4 @@
-"""A folder of single-frame DICOM files as static DICOMweb answers, served by nginx on loopback.
+"""A folder of DICOM files of one series as static DICOMweb answers, served by nginx on loopback.
 
 Metadata goes out gzipped to clients that accept it, as servers do it; compressed beforehand, since the server's work is
 not what is measured. Frames are files: nginx answers Range and If-Range, about the whole multipart body.
@@ -10,7 +10,6 @@ import contextlib
 import gzip
 import json
 import secrets
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -19,9 +18,12 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pydicom
-from pydicom.encaps import get_frame
+from pydicom.encaps import generate_frames
+
+from ..loaders.child import program
 
 _CONFIG = """\
 daemon off;
@@ -43,6 +45,10 @@ http {{
         root {root};
         location = /status {{ stub_status; }}
         location ~ /metadata$ {{ default_type application/dicom+json; gzip_static on; gzip_vary on; }}
+        location ~ (/series|/instances)/[^/]+$ {{
+            try_files $uri/whole =404;
+            default_type 'multipart/related; type="application/dicom"; boundary={boundary}';
+        }}
         location ~ /frames/ {{
             default_type 'multipart/related; type="application/octet-stream"; boundary={boundary}';
         }}
@@ -52,18 +58,23 @@ http {{
 
 
 def write_tree(series: Path, root: Path, boundary: str) -> list[str]:
-    """Write metadata and frames of a series below `root`; the paths: series first, then one a frame."""
-    metadata, paths = [], []
-    for file in sorted(series.iterdir()):
+    """Write metadata, frames, instances and the whole series below `root`; the paths: series first, then one a frame."""
+    metadata, paths, files = [], [], sorted(series.iterdir())
+    end = f"--{boundary}--\r\n".encode()
+    for file in files:
         dataset = pydicom.dcmread(file)
         syntax = dataset.file_meta.TransferSyntaxUID
-        frame = get_frame(dataset.PixelData, 0, number_of_frames=1) if syntax.is_encapsulated else dataset.PixelData
         base = f"studies/{dataset.StudyInstanceUID}/series/{dataset.SeriesInstanceUID}"
-        path = f"{base}/instances/{dataset.SOPInstanceUID}/frames/1"
-        (root / path).parent.mkdir(parents=True)
-        head = f"--{boundary}\r\nContent-Type: application/octet-stream; transfer-syntax={syntax}\r\n\r\n"
-        (root / path).write_bytes(head.encode() + frame + f"\r\n--{boundary}--\r\n".encode())
-        paths.append(path)
+        instance = f"{base}/instances/{dataset.SOPInstanceUID}"
+        (root / instance / "frames").mkdir(parents=True)
+        for number, frame in enumerate(_frames(dataset), 1):
+            part = _part(boundary, f"application/octet-stream; transfer-syntax={syntax}", frame)
+            (root / instance / "frames" / str(number)).write_bytes(part + end)
+            paths.append(f"{instance}/frames/{number}")
+        part = _part(boundary, f"application/dicom; transfer-syntax={syntax}", file.read_bytes())
+        (root / instance / "whole").write_bytes(part + end)
+        with (root / base / "whole").open("ab") as whole:
+            whole.write(part + (end if file == files[-1] else b""))
         del dataset.PixelData
         entry = dataset.to_json_dict()
         entry["00083002"] = {"vr": "UI", "Value": [str(syntax)]}
@@ -74,11 +85,23 @@ def write_tree(series: Path, root: Path, boundary: str) -> list[str]:
     return [base, *paths]
 
 
+def _part(boundary: str, media_type: str, body: bytes) -> bytes:
+    return f"--{boundary}\r\nContent-Type: {media_type}\r\n\r\n".encode() + body + b"\r\n"
+
+
+def _frames(dataset: Any) -> Iterator[bytes]:
+    count = int(dataset.get("NumberOfFrames", 1))
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        yield from generate_frames(dataset.PixelData, number_of_frames=count)
+    else:
+        size = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * dataset.BitsAllocated // 8
+        yield from (dataset.PixelData[n * size : (n + 1) * size] for n in range(count))
+
+
 @contextlib.contextmanager
 def nginx(series: Path) -> Iterator[list[str]]:
     """Serve a series; yields its URL and those of its frames. Raises FileNotFoundError without nginx."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if program is None:
+    if (nginx := program("nginx")) is None:
         raise FileNotFoundError("nginx is not installed")
     boundary = f"static-{secrets.token_hex(16)}"
     with tempfile.TemporaryDirectory() as temporary:
@@ -93,7 +116,7 @@ def nginx(series: Path) -> Iterator[list[str]]:
         # As root, nginx would give its workers to a user who cannot read the temporary folder.
         user = "user root;\n" if Path("/proc/self").stat().st_uid == 0 else ""
         config.write_text(user + _CONFIG.format(run=run, root=root, port=port, boundary=boundary))
-        process = subprocess.Popen([program, "-p", str(run), "-c", str(config)], stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([nginx, "-p", str(run), "-c", str(config)], stderr=subprocess.DEVNULL)
         try:
             urls = [f"http://127.0.0.1:{port}/{path}" for path in paths]
             _wait_for(urls[1])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import run
-from figures import FIGURES
+from volstream.bench.figures import run
+from volstream.bench.figures.table import FIGURES
 
 NEEDS = {"progressive": "nginx", "htj2k-http": "nginx", "raw-http": "nginx", "memory": "nginx"}
 

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from throttle import SOCKET_BUFFER, Flow, Link, Wire, throttled
+from volstream.bench.servers.throttle import SOCKET_BUFFER, Flow, Link, Wire, throttled
 
 FAST = {"rate": 8e9, "latency": 0.0}
 MEGABYTE = 1 << 20
@@ -180,7 +180,7 @@ def test_leaving_the_block_ends_everything() -> None:
 def test_it_ends_with_the_process_that_started_it() -> None:
     program = """
 import os, sys
-from throttle import throttled
+from volstream.bench.servers.throttle import throttled
 with throttled("127.0.0.1", 9, rate=1e6, latency=0) as link:
     print(link.port, flush=True)
     os._exit(0)

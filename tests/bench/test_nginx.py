@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from static_dicomweb import nginx, requests_read
+from volstream.bench.servers.nginx import nginx, requests_read
 from volstream.samples import write_series
 
 if not (shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")):

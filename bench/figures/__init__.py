@@ -1,0 +1,1 @@
+"""The figures the package holds itself to."""

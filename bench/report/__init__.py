@@ -1,0 +1,1 @@
+"""A run's lines as Markdown and plots."""

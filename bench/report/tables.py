@@ -1,0 +1,103 @@
+"""Markdown tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .summary import MARKS, Case, Row, Spread
+
+_BOUNDS = {"decode": "decoding alone", "transfer": "transfer alone", "pread": "reading alone"}
+
+
+def seconds(value: float | None) -> str:
+    """Three digits, and milliseconds below one second."""
+    if value is None:
+        return "-"
+    return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.3g} ms"
+
+
+def spread(value: Spread | None) -> str:
+    if value is None:
+        return "-"
+    if value.low == value.high:
+        return seconds(value.median)
+    return f"{seconds(value.median)} ({seconds(value.low)} - {seconds(value.high)})"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(cell.replace("|", "/") for cell in line) + " |" for line in lines]
+
+
+def machine(line: Mapping[str, Any]) -> list[str]:
+    memory = line["memory_bytes"] / 2**30
+    versions = ", ".join(f"{name} {version}" for name, version in line["versions"].items())
+    return [
+        f"Measured {line['date'][:10]} on {line['cpu']}, {line['cores']} cores, {memory:.0f} GiB; {line['system']},",
+        f"{line['kernel']}, Python {line['python']}. {versions}.",
+    ]
+
+
+def case(one: Case) -> list[str]:
+    """All that was measured of one scenario and syntax."""
+    bound = one.bound
+    parts = ", ".join(f"{_BOUNDS[name]} {spread(value)}" for name, value in one.bounds.items())
+    size = " x ".join(map(str, one.shape))
+    head = ["", "loader", *MARKS, "x bound", "CPU", "memory", "dtype", "values"]
+    rank, rows = 0, []
+    for row in one.rows:
+        rank += row.right
+        rows.append([str(rank) if row.right else "", *_cells(row, bound)])
+    volumes = f"{one.volumes} volumes of " if one.volumes > 1 else ""
+    return [
+        f"### {one.title}: {one.syntax}",
+        "",
+        f"{volumes}{size}, {one.encoded_bytes / 1e6:.1f} MB in files. Bounds: {parts}.",
+        "",
+        *table(head, rows),
+        "",
+        *(f"- Not measured: {name or 'all loaders'}: {reason}" for name, reason in one.skipped),
+        "",
+    ]
+
+
+def _cells(row: Row, bound: float | None) -> list[str]:
+    complete = spread(row.marks["complete"])
+    return [
+        row.loader,
+        *(seconds(mark.median if (mark := row.marks[name]) else None) for name in MARKS[:-1]),
+        complete,
+        f"{row.seconds / bound:.2f}" if bound else "-",
+        seconds(row.cpu.median if row.cpu else None),
+        f"{row.memory.median:.1f}" if row.memory else "-",
+        row.dtype,
+        row.verdict if row.verdict == "exact" else f"{row.verdict}: {row.why}",
+    ]
+
+
+def overview(cases: Sequence[Case]) -> list[str]:
+    """For each scenario with several syntaxes or not: seconds to complete, loader by syntax; the best in bold."""
+    lines: list[str] = []
+    for name in dict.fromkeys(one.scenario for one in cases):
+        own = [one for one in cases if one.scenario == name]
+        loaders = dict.fromkeys(row.loader for one in own for row in one.rows)
+        order = sorted(loaders, key=lambda loader: sum((row.seconds if (row := one.row(loader)) else 0) for one in own))
+        order = [loader for loader in loaders if loader.startswith("volstream")] + [
+            loader for loader in order if not loader.startswith("volstream")
+        ]
+        rows = [["*bound*", *(f"*{seconds(one.bound)}*" for one in own)]]
+        rows += [[loader, *(_cell(one, loader) for one in own)] for loader in order]
+        lines += [f"### {own[0].title}", "", *table(["", *(one.syntax for one in own)], rows), ""]
+    return lines
+
+
+def _cell(one: Case, loader: str) -> str:
+    row = one.row(loader)
+    if row is None:
+        reason = next((reason for name, reason in one.skipped if name == loader), None)
+        return "-" if reason is None else "refused" if "not installed" not in reason else "not installed"
+    if not row.right:
+        return f"wrong ({seconds(row.seconds)})"
+    best = next(other for other in one.rows if other.right)
+    return f"**{seconds(row.seconds)}**" if row is best else seconds(row.seconds)

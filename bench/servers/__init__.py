@@ -1,0 +1,1 @@
+"""Servers on loopback, each for as long as a block lasts: nginx, Orthanc, and a slow link before either."""
