@@ -1,6 +1,6 @@
 """What no loader can be faster than: decoding alone, transferring alone, reading alone; each as a child of its own.
 
-    python -m volstream.bench.bounds decode|transfer|pread  <job.json
+    python -m volstream.bench.bounds decode|transfer|series|pread  <job.json
 
 The job is a loader's, each source with its folder besides its URL; the answer is {"seconds": ...}. Decoding is the
 native core's on all cores, from memory to where the voxels belong; transfer is aiohttp's, of the metadata and every
@@ -15,8 +15,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -68,13 +69,15 @@ class Frames:
             worker.join()
 
 
-async def read_and_drop(urls: list[str], connections: int = 16) -> None:
+async def read_and_drop(
+    urls: list[str], *, accept: Mapping[str, str] = MappingProxyType(_ACCEPT), connections: int = 16
+) -> None:
     """The plainest client: read every body, throw it away."""
     import aiohttp
 
     gate = asyncio.Semaphore(connections)
     connector = aiohttp.TCPConnector(limit=connections)
-    async with aiohttp.ClientSession(connector=connector, headers=_ACCEPT) as session:
+    async with aiohttp.ClientSession(connector=connector, headers=accept) as session:
 
         async def read(url: str) -> None:
             async with gate, session.get(url) as response:
@@ -99,12 +102,22 @@ def decode(job: dict[str, Any]) -> Callable[[], None]:
 
 
 def transfer(job: dict[str, Any]) -> Callable[[], None]:
+    """Metadata and every frame, a request each."""
     import aiohttp  # noqa: F401
 
     urls = []
     for source in job["sources"]:
         urls += [f"{source['url']}/metadata", *_frames(source)]
     return lambda: asyncio.run(read_and_drop(urls))
+
+
+def series(job: dict[str, Any]) -> Callable[[], None]:
+    """Metadata, and all instances in one answer."""
+    import aiohttp  # noqa: F401
+
+    urls = [url for source in job["sources"] for url in (f"{source['url']}/metadata", source["url"])]
+    accept = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
+    return lambda: asyncio.run(read_and_drop(urls, accept=accept))
 
 
 def _frames(source: dict[str, Any]) -> list[str]:
@@ -135,7 +148,7 @@ def pread(job: dict[str, Any]) -> Callable[[], None]:
     return run
 
 
-BOUNDS = {"decode": decode, "transfer": transfer, "pread": pread}
+BOUNDS = {"decode": decode, "transfer": transfer, "series": series, "pread": pread}
 
 if __name__ == "__main__":
     _run = BOUNDS[sys.argv[1]](json.load(sys.stdin))

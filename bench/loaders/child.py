@@ -10,9 +10,10 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ class Loader(NamedTuple):
     module: str
     sources: tuple[str, ...] = ("folder",)
     needs: tuple[str, ...] = ()
-    options: dict[str, Any] = {}
+    options: Mapping[str, Any] = MappingProxyType({})
     #: None, or why it cannot run here, where `needs` cannot say it.
     missing: Callable[[], str | None] | None = None
     #: Distributions whose versions the report states; where empty, those of `needs`.

@@ -23,9 +23,8 @@ def load(source: Source, clock: Clock, options: dict[str, Any]) -> np.ndarray:
         images = sorted(Path(folder).glob("*.nii"))
         if len(images) != 1:
             said = [line for line in (run.stdout + run.stderr).splitlines() if "rror" in line or "nsupported" in line]
-            raise RuntimeError(
-                said[0].removeprefix("Warning: ") if said else f"{len(images)} images, exit status {run.returncode}"
-            )
+            said.append(f"{len(images)} images, exit status {run.returncode}")
+            raise RuntimeError(said[0].removeprefix("Warning: "))
         clock.outside(images[0].stat().st_size)
         data = images[0].read_bytes()
     return _array(data)

@@ -23,8 +23,9 @@ def load(source: Source, clock: Clock, options: dict[str, Any]) -> np.ndarray:
     import volstream
 
     where = source.folder or source.url
+    told = {"workers": source.cores, **options.get("load", {})}
     if options.get("streaming"):
-        volume = volstream.open(where, workers=source.cores)
+        volume = volstream.open(where, **told)
         clock.mark("headers")
         seen = np.zeros(volume.progress.total, bool)
         for event in volume.events():
@@ -37,7 +38,7 @@ def load(source: Source, clock: Clock, options: dict[str, Any]) -> np.ndarray:
                 clock.mark("half")
         volume.wait()
     else:
-        volume = volstream.load(where, workers=source.cores, progress=clock.slice)
+        volume = volstream.load(where, progress=clock.slice, **told)
     clock.mark("complete")
     clock.outside(volume.array.nbytes)
     clock.processes()

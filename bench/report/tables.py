@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .summary import MARKS, Case, Row, Spread
+from .summary import MARKS, Case, Lines, Row, Spread
 
-_BOUNDS = {"decode": "decoding alone", "transfer": "transfer alone", "pread": "reading alone"}
+_BOUNDS = {
+    "decode": "decoding alone",
+    "transfer": "transfer of frames alone",
+    "series": "in one answer",
+    "pread": "reading alone",
+}
 
 
 def seconds(value: float | None) -> str:
@@ -101,3 +106,35 @@ def _cell(one: Case, loader: str) -> str:
         return f"wrong ({seconds(row.seconds)})"
     best = next(other for other in one.rows if other.right)
     return f"**{seconds(row.seconds)}**" if row is best else seconds(row.seconds)
+
+
+def micro(lines: Lines) -> list[str]:
+    counts = {line["name"]: line["count"] / line["items"] for line in lines if line["kind"] == "instructions"}
+    rows = []
+    for line in lines:
+        if line["kind"] == "micro":
+            time = Spread.of(line["seconds"])
+            assert time is not None
+            each = Spread(*(value / line["items"] for value in time))
+            rate = f"{line['bytes'] / time.median / 1e9:.2f}" if line["bytes"] else "-"
+            count = f"{counts[line['name']]:,.0f}" if line["name"] in counts else "-"
+            rows.append([line["name"], line["item"], microseconds(each), rate, count])
+    if not rows:
+        return []
+    head = ["part", "one", "microseconds each", "GB/s", "instructions each"]
+    return ["## The parts by themselves, one thread", "", *table(head, rows), ""]
+
+
+def microseconds(value: Spread) -> str:
+    return "{:.4g} ({:.4g} - {:.4g})".format(*(part * 1e6 for part in value))
+
+
+def figures(lines: Lines) -> list[str]:
+    rows = [
+        [line["name"], f"{line['value']:.2f}", line["bar"], "" if line["reached"] else "missed"]
+        for line in lines
+        if line["kind"] == "figure"
+    ]
+    if not rows:
+        return []
+    return ["## Figures the package holds itself to", "", *table(["", "measured", "bar", ""], rows), ""]

@@ -49,7 +49,7 @@ class Case(NamedTuple):
             "tolerance": max(series.tolerance for series in self.series),
             "transfer_syntax": self.series[0].transfer_syntax,
             "cores": cores(),
-            "options": loader.options if loader else {},
+            "options": dict(loader.options) if loader else {},
         }
 
 
@@ -109,7 +109,7 @@ def _measure(case: Case, loaders: Sequence[Loader], rounds: int, journal: Journa
     the same other."""
     scenario, syntax = case.scenario.name, case.syntax
     source = "url" if case.urls else "folder"
-    candidates: list[Loader | str] = ["decode", "transfer" if case.urls else "pread"]
+    candidates: list[Loader | str] = ["decode", *(("transfer", "series") if case.urls else ("pread",))]
     for loader in loaders:
         if source not in loader.sources or (loader.syntaxes and case.series[0].transfer_syntax not in loader.syntaxes):
             continue
@@ -130,11 +130,11 @@ def _measure(case: Case, loaders: Sequence[Loader], rounds: int, journal: Journa
         }
     )
     for turn in range(rounds + 1):
-        for candidate in _rotated(candidates, turn):
+        for candidate in rotated(candidates, turn):
             name = candidate if isinstance(candidate, str) else candidate.name
             journal.progress(f"{scenario}, {syntax}: {name}", turn, rounds)
-            _page_cache(case)
-            result = _child(candidate, case)
+            page_cache(case)
+            result = child(candidate, case)
             line = {"kind": "bound" if name is candidate else "run", "scenario": scenario, "syntax": syntax}
             if "error" in result:
                 candidates = [other for other in candidates if other is not candidate]
@@ -143,12 +143,12 @@ def _measure(case: Case, loaders: Sequence[Loader], rounds: int, journal: Journa
                 journal.write({**line, "loader": name, "round": turn, **result})
 
 
-def _rotated(candidates: list[Any], turn: int) -> list[Any]:
+def rotated(candidates: list[Any], turn: int) -> list[Any]:
     first = turn % len(candidates)
     return candidates[first:] + candidates[:first]
 
 
-def _child(candidate: Loader | str, case: Case) -> dict[str, Any]:
+def child(candidate: Loader | str, case: Case) -> dict[str, Any]:
     bound = isinstance(candidate, str)
     command = ["-m", "volstream.bench.bounds", candidate] if bound else ["-m", candidate.module]
     try:
@@ -169,7 +169,7 @@ def _child(candidate: Loader | str, case: Case) -> dict[str, Any]:
     return dict(json.loads(lines[-1]))
 
 
-def _page_cache(case: Case) -> None:
+def page_cache(case: Case) -> None:
     """All files are in the page cache before each run, or none."""
     for series in case.series:
         for path in series.folder.iterdir():

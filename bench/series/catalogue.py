@@ -58,12 +58,7 @@ KINDS: dict[str, Callable[[Size], dict[str, Any]]] = {
     "ct-b": lambda size: {"kind": "ct", "slices": size.slices, "rows": size.rows, "seed": 1},
     "ct-link": lambda size: {"kind": "ct", "slices": max(2, size.slices // 3), "rows": size.rows},
     "pet": lambda size: {"kind": "pet", "slices": size.slices, "rows": min(200, size.rows)},
-    "4d": lambda size: {
-        "kind": "ct",
-        "slices": max(2, size.slices // 10),
-        "rows": max(16, size.rows // 2),
-        "times": 10,
-    },
+    "4d": lambda size: {"kind": "ct", "slices": max(2, size.slices // 5), "rows": size.rows // 2, "times": 10},
     "enhanced": lambda size: {"kind": "ct", "slices": size.slices, "rows": size.rows, "enhanced": True},
     "small": lambda size: {"kind": "ct", "slices": size.small, "rows": min(128, size.rows)},
     "large": lambda size: {"kind": "ct", "slices": 1, "rows": size.large},

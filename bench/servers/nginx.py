@@ -58,7 +58,7 @@ http {{
 
 
 def write_tree(series: Path, root: Path, boundary: str) -> list[str]:
-    """Write metadata, frames, instances and the whole series below `root`; the paths: series first, then one a frame."""
+    """Write metadata, frames, instances and the whole series below `root`; the paths: the series, then frames."""
     metadata, paths, files = [], [], sorted(series.iterdir())
     end = f"--{boundary}--\r\n".encode()
     for file in files:
