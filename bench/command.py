@@ -20,6 +20,7 @@ from .report.tables import figures as figures_table
 from .report.write import write
 from .scaling.run import run_scaling
 from .scaling.table import axes
+from .scenarios.process import Turns
 from .scenarios.run import run_scenario
 from .scenarios.table import SCENARIOS
 from .series import SYNTAXES, Catalogue, Size
@@ -77,7 +78,7 @@ def _measure(arguments: argparse.Namespace, journal: Journal) -> None:
     rounds = arguments.rounds or (1 if quick else 5)
     slices, rows = arguments.slices or (40 if quick else 150), arguments.rows or (256 if quick else 512)
     size = Size(slices, rows, *((slices * 10, rows * 2) if quick else (slices * 20, rows * 6)))
-    catalogue = Catalogue(arguments.data, journal.say)
+    catalogue, turns = Catalogue(arguments.data, journal.say), Turns(rounds, journal)
     if "loaders" in parts:
         wanted = [loader for loader in all_loaders() if any(word in loader.name for word in arguments.loaders)]
         for name in arguments.scenarios:
@@ -85,9 +86,11 @@ def _measure(arguments: argparse.Namespace, journal: Journal) -> None:
             syntaxes = arguments.syntaxes or scenario.syntaxes
             if quick and not arguments.syntaxes:
                 syntaxes = [name for name in syntaxes if name in ("uncompressed", "htj2k")] or syntaxes[:1]
-            run_scenario(scenario, syntaxes, wanted, size=size, rounds=rounds, catalogue=catalogue, journal=journal)
+            run_scenario(scenario, syntaxes, wanted, size=size, turns=turns, catalogue=catalogue, journal=journal)
     if "scaling" in parts:
-        run_scaling(arguments.axes, size=size, rounds=min(rounds, 3), catalogue=catalogue, journal=journal)
+        run_scaling(
+            arguments.axes, size=size, turns=Turns(min(rounds, 3), journal), catalogue=catalogue, journal=journal
+        )
     if "micro" in parts:
         few = size._replace(slices=min(slices, 16))
         run_micro(catalogue, few, max(rounds, 3), journal, instructions=arguments.instructions)
@@ -130,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--loaders", nargs="+", metavar="WORD", default=[""], help="those whose name has one of these (default: all)")
     add("--axes", nargs="+", choices=names, metavar="NAME", default=names, help="of scaling (default: all)")
     add("--figures", nargs="+", choices=FIGURES, metavar="NAME", default=list(FIGURES), help="default: all")
-    add("--rounds", type=int, help="that count, after one that does not (default: 5)")
+    add("--rounds", type=int, help="default: 5; a first run of each loader does not count")
     add("--slices", type=int, help="of the usual series (default: 150; for figures 300)")
     add("--rows", type=int, help="and columns of a slice (default: 512)")
     add("--instructions", action="store_true", help="of the micro part, also counts them with valgrind; slow")

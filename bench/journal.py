@@ -34,7 +34,7 @@ class Journal:
         """A line that the next one overwrites, on a terminal."""
         if not sys.stderr.isatty():
             return
-        text = f"{text}, {f'round {turn} of {rounds}' if turn else 'warm-up'}"
+        text = f"{text}, {turn} of {rounds}"
         sys.stderr.write(f"\r{text:<{self._width}}")
         sys.stderr.flush()
         self._width = len(text)

@@ -154,6 +154,9 @@ def judge(array: np.ndarray, truth: str, tolerance: float) -> dict[str, Any]:
         return {**result, "verdict": "wrong", "why": f"shape, not {expected.shape}"}
     error = largest = 0.0
     for index in np.ndindex(expected.shape[:-2]):
+        if np.array_equal(array[index], expected[index]):
+            largest = max(largest, abs(float(expected[index].min())), abs(float(expected[index].max())))
+            continue
         a, b = (np.asarray(values[index], np.float64) for values in (array, expected))
         if not np.isfinite(a).all():
             return {**result, "verdict": "wrong", "why": "values that are not finite"}

@@ -16,7 +16,7 @@ def prepare(job: Job) -> None:
     import volstream.fetch.local
 
     if "url" in job["sources"][0]:
-        import volstream.fetch.http  # noqa: F401
+        import volstream.fetch.wado  # noqa: F401
 
 
 def load(source: Source, clock: Clock, options: dict[str, Any]) -> np.ndarray:

@@ -16,7 +16,7 @@ from volstream.plan import build_plan
 from volstream.syntaxes import EXPLICIT
 
 from ..bounds import Frames
-from ..series import SYNTAXES, Catalogue, Size
+from ..series import SYNTAXES, Catalogue, NoEncoderError, Size
 
 
 class Micro(NamedTuple):
@@ -46,7 +46,7 @@ def decode(catalogue: Catalogue, size: Size) -> Iterator[Micro]:
     for syntax in SYNTAXES:
         try:
             series = catalogue.get("ct", syntax, size)
-        except ValueError:
+        except NoEncoderError:
             continue  # nothing installed writes it
         frames = Frames(sorted(series.folder.iterdir()))
         yield Micro(f"decode {syntax}", "frame", len(frames), frames.decoded, lambda frames=frames: frames.decode(1))

@@ -103,7 +103,8 @@ def scaling(lines: Lines, folder: Path) -> list[str]:
 def _medians(own: Lines) -> dict[str, dict[float, float]]:
     """Loader -> value -> seconds."""
     curves: dict[str, dict[float, float]] = {}
-    for name in dict.fromkeys(line["loader"] for line in own):
+    names = dict.fromkeys(line["loader"] for line in own)
+    for name in sorted(names, key=lambda name: (not name.startswith("volstream"), name in BOUNDS)):
         for value in dict.fromkeys(line["value"] for line in own):
             found = Spread.of(
                 line["seconds"]

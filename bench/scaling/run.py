@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from ..journal import Journal
 from ..loaders import all_loaders, why_missing
-from ..loaders.child import Loader
-from ..scenarios.run import Case, child, page_cache, rotated, served
-from ..series import Catalogue, Size
+from ..scenarios.process import Case, Turns, bounds_of, served
+from ..series import Catalogue, NoEncoderError, Size
+from ..servers import NotInstalledError
 from .table import Axis, axes
 
 
-def run_scaling(names: list[str], *, size: Size, rounds: int, catalogue: Catalogue, journal: Journal) -> None:
+def run_scaling(names: list[str], *, size: Size, turns: Turns, catalogue: Catalogue, journal: Journal) -> None:
     for axis in axes():
         if axis.name in names:
             try:
-                _along(axis, size, rounds, catalogue, journal)
-            except (FileNotFoundError, ValueError) as error:  # no such server here, or no encoder
+                _along(axis, size, turns, catalogue, journal)
+            except (NotInstalledError, NoEncoderError) as error:
                 journal.skip(f"scaling: {axis.name}", axis.syntax, None, str(error))
 
 
-def _along(axis: Axis, size: Size, rounds: int, catalogue: Catalogue, journal: Journal) -> None:
+def _along(axis: Axis, size: Size, turns: Turns, catalogue: Catalogue, journal: Journal) -> None:
     known = {loader.name: loader for loader in all_loaders()}
     for name in axis.others:
         if reason := why_missing(known[name]):
@@ -35,17 +35,11 @@ def _along(axis: Axis, size: Size, rounds: int, catalogue: Catalogue, journal: J
         with served(scenario, series) as urls:
             case = Case(scenario, axis.syntax, series, urls)
             own = known["volstream"]._replace(options={"load": axis.options(value)})
-            candidates: list[Loader | str] = [own, *others, "decode", *(("transfer", "series") if urls else ("pread",))]
-            for turn in range(rounds + 1):
-                for candidate in rotated(candidates, turn):
-                    name = candidate if isinstance(candidate, str) else candidate.name
-                    journal.progress(f"{axis.title}: {value:g}, {name}", turn, rounds)
-                    page_cache(case)
-                    result = child(candidate, case)
-                    if "error" in result:
-                        candidates = [other for other in candidates if other is not candidate]
-                        journal.skip(f"scaling: {axis.name}", axis.syntax, f"{name} at {value:g}", result["error"])
-                    elif turn:
-                        seconds = result["seconds"] if "seconds" in result else result["marks"]["complete"]
-                        line = {"kind": "scaling", "axis": axis.name, "value": value, "loader": name, "round": turn}
-                        journal.write({**line, "seconds": seconds, "verdict": result.get("verdict", "")})
+            candidates = [own, *others, *bounds_of(case)]
+            for name, result in turns.take(case, candidates, f"{axis.title}: {value:g}"):
+                if "error" in result:
+                    journal.skip(f"scaling: {axis.name}", axis.syntax, f"{name} at {value:g}", result["error"])
+                    continue
+                seconds = result["seconds"] if "seconds" in result else result["marks"]["complete"]
+                line = {"kind": "scaling", "axis": axis.name, "value": value, "loader": name, "round": result["round"]}
+                journal.write({**line, "seconds": seconds, "verdict": result.get("verdict", "")})

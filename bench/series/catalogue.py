@@ -26,6 +26,10 @@ SYNTAXES = {
 }
 
 
+class NoEncoderError(ValueError):
+    """Such series cannot be written here."""
+
+
 class Size(NamedTuple):
     """How large the series of a run are: slices and rows of the usual one; the others follow."""
 
@@ -70,9 +74,9 @@ class Catalogue:
         self.folder, self._say = folder, say
 
     def get(self, kind: str, syntax: str, size: Size) -> Series:
-        """Raises ValueError where nothing installed can write the syntax."""
+        """Raises NoEncoderError where nothing that is installed writes the syntax."""
         if SYNTAXES[syntax] not in available_syntaxes():
-            raise ValueError(f"nothing that is installed writes {syntax}")
+            raise NoEncoderError(f"nothing that is installed writes {syntax}")
         options = KINDS[kind](size)
         name = "-".join(f"{key}{value}" for key, value in sorted(options.items()))
         return self._kept(f"{kind}/{syntax}", self.folder / name / syntax, options, syntax)

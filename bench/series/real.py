@@ -13,7 +13,7 @@ import numpy as np
 from .catalogue import Catalogue, Series
 
 #: How many series, and of how many files at least.
-SERIES, FILES = 3, 60
+SERIES, FILES = 2, 60
 
 
 def real_series(catalogue: Catalogue) -> list[Series]:

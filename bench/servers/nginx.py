@@ -24,6 +24,7 @@ import pydicom
 from pydicom.encaps import generate_frames
 
 from ..loaders.child import program
+from . import NotInstalledError
 
 _CONFIG = """\
 daemon off;
@@ -100,9 +101,9 @@ def _frames(dataset: Any) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def nginx(series: Path) -> Iterator[list[str]]:
-    """Serve a series; yields its URL and those of its frames. Raises FileNotFoundError without nginx."""
+    """Serve a series; yields its URL and those of its frames. Raises NotInstalledError without nginx."""
     if (nginx := program("nginx")) is None:
-        raise FileNotFoundError("nginx is not installed")
+        raise NotInstalledError("nginx is not installed")
     boundary = f"static-{secrets.token_hex(16)}"
     with tempfile.TemporaryDirectory() as temporary:
         root, run = Path(temporary) / "html", Path(temporary) / "run"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..loaders.child import program
+from . import NotInstalledError
 
 PLUGINS = Path("/usr/share/orthanc/plugins")
 
@@ -49,10 +50,10 @@ class Orthanc:
 
 @contextlib.contextmanager
 def orthanc() -> Iterator[Orthanc]:
-    """Raises FileNotFoundError where it, or its DICOMweb plugin, is not installed."""
+    """Raises NotInstalledError where it, or its DICOMweb plugin, is not installed."""
     executable = program("Orthanc")
     if executable is None or not list(PLUGINS.glob("*DicomWeb*")):
-        raise FileNotFoundError("Orthanc with its DICOMweb plugin is not installed")
+        raise NotInstalledError("Orthanc with its DICOMweb plugin is not installed")
     with tempfile.TemporaryDirectory() as temporary, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

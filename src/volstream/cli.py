@@ -1,4 +1,4 @@
-"""The command line: `volstream info` and `volstream load`."""
+"""The command line: `volstream info`, `volstream load`, and the way to `volstream bench`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
@@ -26,11 +27,15 @@ examples:
   volstream load URL -H 'Authorization: Bearer TOKEN' --out ct.nrrd
   volstream load SERIES -o gaps=fill -o dtype=float32 --out ct.npy
   volstream load URL -o cache_dir=~/.cache/volstream    keep the volume on disk: the next load takes milliseconds
+  volstream bench --help                     measure it beside other loaders (pip install 'volstream[bench]')
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["bench"]:  # which has a command line of its own
+        return _bench(words[1:])
+    arguments = _parser().parse_args(words)
     logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.ERROR, format="%(name)s: %(message)s")
     try:
         return int(arguments.run(arguments))
@@ -79,7 +84,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     load.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
     load.set_defaults(run=_load)
+
+    commands.add_parser("bench", help="measure volstream beside other loaders on this machine", add_help=False)
     return parser
+
+
+def _bench(words: Sequence[str]) -> int:
+    try:
+        command = import_module("volstream.bench.command")
+    except ModuleNotFoundError as error:
+        print(f"volstream: no {error.name}: pip install 'volstream[bench]'", file=sys.stderr)
+        return 2
+    return int(command.main(words))
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:

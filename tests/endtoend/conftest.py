@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from volstream.bench.servers import NotInstalledError
 from volstream.bench.servers import orthanc as server
 from volstream.bench.servers.orthanc import Orthanc
 
@@ -15,5 +16,5 @@ def orthanc() -> Iterator[Orthanc]:
     try:
         with server.orthanc() as running:
             yield running
-    except FileNotFoundError as missing:
+    except NotInstalledError as missing:
         pytest.skip(str(missing))

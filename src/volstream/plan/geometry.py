@@ -102,7 +102,7 @@ def _axes(records: Sequence[FrameRecord]) -> tuple[Float64Array, Float64Array, F
 
     The median takes the jitter out and keeps equal values exact.
     """
-    cosines = np.median(np.array([record.orientation for record in records]), axis=0)
+    cosines = _median(np.array([record.orientation for record in records]))
     row, column = cosines[:3] / np.linalg.norm(cosines[:3]), cosines[3:] / np.linalg.norm(cosines[3:])
     normal = np.cross(row, column)
     return row, column, normal / np.linalg.norm(normal)
@@ -127,13 +127,20 @@ def _pixel_spacing(records: Sequence[FrameRecord]) -> tuple[tuple[float, float],
     return (float(spacing[0]), float(spacing[1])), ()
 
 
+def _median(values: Float64Array) -> Float64Array:
+    """Along the first axis. numpy's own imports `numpy.ma` at its first use, which takes longer than all of a plan."""
+    ordered, middle = np.sort(values, axis=0), len(values) // 2
+    median: Float64Array = ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return median
+
+
 def _planes(positions: Float64Array, level: IntArray) -> Float64Array:
     """One position a plane. As with the axes, the median keeps equal values exact."""
     order = np.argsort(level, kind="stable")
     if level[order[-1]] == len(level) - 1:  # one image a plane
         return positions[order]
     groups = np.split(positions[order], np.flatnonzero(np.diff(level[order])) + 1)
-    return np.array([group[0] if len(group) == 1 else np.median(group, axis=0) for group in groups])
+    return np.array([group[0] if len(group) == 1 else _median(group) for group in groups])
 
 
 def _thickness(records: Sequence[FrameRecord]) -> tuple[float, tuple[Finding, ...]]:
@@ -156,7 +163,7 @@ def _step(planes: Float64Array, distance: Float64Array) -> tuple[Float64Array, I
     the spacing first; then the smallest, for series in which most slices are missing.
     """
     distances = np.diff(distance)
-    for spacing in (np.median(distances), distances.min()):
+    for spacing in (float(_median(distances)), distances.min()):
         numbers = np.maximum(np.rint(distances / spacing), 1)
         if numbers.sum() > 2 * len(planes):
             continue  # more slices missing than there: rather a stray image, or no common spacing at all
@@ -182,7 +189,7 @@ def _uneven(
     message = f"an image lies {off[worst]:.4g} mm from its place in a stack of {len(planes)}, {spacing:.4g} mm apart"
     steps = np.diff(planes, axis=0)
     if len(steps) > 1:
-        usual = np.median(steps, axis=0)
+        usual = _median(steps)
         jumps = np.linalg.norm(steps - usual, axis=1)
         if jumps.max() > tolerance(spacing):
             k = int(jumps.argmax()) + 1
