@@ -14,6 +14,7 @@ import numpy as np
 
 from volstream import __version__
 
+from . import browser
 from .loaders import all_loaders, versions
 from .loaders.child import program
 
@@ -36,7 +37,13 @@ def machine() -> dict[str, Any]:
         "kernel": f"{platform.system()} {platform.release()}",
         "system": _system(),
         "python": platform.python_version(),
-        "versions": {"volstream": __version__, "numpy": np.__version__, **versions(all_loaders()), **_programs()},
+        "versions": {
+            "volstream": __version__,
+            "numpy": np.__version__,
+            **versions(all_loaders()),
+            "Cornerstone3D": browser.version(),
+            **_programs(),
+        },
     }
 
 

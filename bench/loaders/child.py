@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import resource
@@ -10,7 +11,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
@@ -166,13 +167,24 @@ def judge(array: np.ndarray, truth: str, tolerance: float) -> dict[str, Any]:
     return {**result, "verdict": verdict} | ({"why": f"off by up to {error:.6g}"} if error else {})
 
 
+def worst(arrays: Sequence[np.ndarray], job: Job) -> dict[str, Any]:
+    """The verdict on all volumes of a job."""
+    pairs = zip(arrays, job["sources"], strict=True)
+    verdicts = [judge(array, source["truth"], job["tolerance"]) for array, source in pairs]
+    return max(verdicts, key=lambda verdict: ("exact", "close", "wrong").index(verdict["verdict"]))
+
+
 def child(
     load: Callable[[Source, Clock, dict[str, Any]], np.ndarray], prepare: Callable[[Job], Any] | None = None
 ) -> None:
+    answer(functools.partial(_run, load, prepare))
+
+
+def answer(run: Callable[[Job], dict[str, Any]]) -> None:
+    """Print what `run` makes of the job, or that it failed."""
     job: Job = json.load(sys.stdin)
-    sys.stdout.flush()
     try:
-        result = _run(load, prepare, job)
+        result = run(job)
     except Exception as error:
         text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         result = {"error": text[:300]}
@@ -206,10 +218,7 @@ def _run(load: Callable[..., np.ndarray], prepare: Callable[[Job], Any] | None, 
         "imports": imports,
         "threads": threading.active_count(),
     }
-    verdicts = [
-        judge(array, source["truth"], job["tolerance"]) for array, source in zip(arrays, job["sources"], strict=True)
-    ]
-    return result | max(verdicts, key=lambda verdict: ("exact", "close", "wrong").index(verdict["verdict"]))
+    return result | worst(arrays, job)
 
 
 def _last(marks: list[float | None]) -> float | None:
