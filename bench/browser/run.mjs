@@ -44,10 +44,11 @@ async function answer(request, response) {
 }
 
 // Shared memory is memory, not files in /tmp, as in everyone's browser.
-const browser = await chromium.launch({ executablePath, args: FLAGS, ignoreDefaultArgs: ['--disable-dev-shm-usage'] });
+const launched = chromium.launch({ executablePath, args: FLAGS, ignoreDefaultArgs: ['--disable-dev-shm-usage'] });
+input.on('close', async () => (await launched).close());
+const browser = await launched;
 browser.on('disconnected', () => process.exit());
-input.on('close', () => browser.close());
-const server = http.createServer(answer);
+const server = http.createServer((request, response) => answer(request, response).catch(() => response.destroy()));
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const session = await browser.newBrowserCDPSession();
 session.on('Target.targetCrashed', () => say('{"error": "the page crashed"}'));
