@@ -35,10 +35,10 @@ def run(job: Job) -> dict[str, Any]:
 @contextlib.contextmanager
 def _page(folder: str, workers: int) -> Iterator[Callable[[Any], Any]]:
     """A fresh browser whose page is ready, as a function from an order to its answer; voxels go to the folder."""
-    program = [program("node"), browser.HERE / "run.mjs"]
-    command = [*program, browser.folder(), program("chromium"), folder, f"workers={workers}"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
-        orders, answers = driver.stdin, driver.stdout
+    driver = (program("node"), browser.HERE / "run.mjs", browser.folder(), program("chromium"))
+    command = [*map(str, driver), folder, f"workers={workers}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        orders, answers = process.stdin, process.stdout
         assert orders is not None
         assert answers is not None
 
