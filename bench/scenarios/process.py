@@ -97,7 +97,7 @@ class Turns:
 
     def _run(self, candidate: Candidate, case: Case) -> dict[str, Any]:
         key = (name_of(candidate), bool(case.urls))
-        if key not in self._met:
+        if self._rounds > 1 and key not in self._met:  # a single round is a look, not a measurement
             self._met.add(key)
             child(candidate, case)
         page_cache(case)
