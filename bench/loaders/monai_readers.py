@@ -27,8 +27,11 @@ def load(source: Source, clock: Clock, options: dict[str, Any]) -> np.ndarray:
     import monai.data
 
     reader = getattr(monai.data, options["reader"])()
-    array, _ = reader.get_data(reader.read(source.folder))
-    return np.ascontiguousarray(array.T)  # (i, j, k) there
+    array, facts = reader.get_data(reader.read(source.folder))
+    array = array.T  # (i, j, k) there
+    # The one on pydicom sorts by instance number, whichever way that goes.
+    ascending = np.linalg.det(np.asarray(facts["affine"])[:3, :3]) > 0
+    return np.ascontiguousarray(array if ascending else array[::-1])
 
 
 LOADERS = (
