@@ -35,7 +35,7 @@ def load(source: Source, clock: Clock, options: dict[str, Any]) -> np.ndarray:
     from pydicom.encaps import generate_frames
 
     name = _DECODERS.get(source.transfer_syntax)
-    if name is None and source.transfer_syntax != ts.EXPLICIT:
+    if name is None and source.transfer_syntax not in (ts.EXPLICIT, ts.IMPLICIT):
         raise ValueError(f"no decoder of imagecodecs for {source.transfer_syntax}")
 
     def read(path: str) -> tuple[list[Any], list[bytes]]:
