@@ -7,26 +7,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
+
 from .summary import BOUNDS, Case, Lines, Spread, bound
+
+mpl.use("Agg")
+mpl.rcParams["svg.hashsalt"] = "volstream"  # the same picture is the same file
 
 #: Ours, the bound, and the others, in turn.
 _OWN, _BOUND, _OTHERS = "#c2410c", "#404040", ("#64748b", "#0f766e", "#7c3aed", "#a16207", "#be185d", "#1d4ed8")
 
 
 def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
     import matplotlib.pyplot as plt
 
     return plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
 
 
 def _save(figure: Any, folder: Path, name: str, says: str) -> list[str]:
-    import matplotlib as mpl
     import matplotlib.pyplot as plt
 
-    mpl.rcParams["svg.hashsalt"] = "volstream"  # the same picture is the same file
     for kind, facts in (("png", {"Software": None}), ("svg", {"Date": None})):
         figure.savefig(folder / f"{name}.{kind}", dpi=110, metadata=facts)
     plt.close(figure)
@@ -72,7 +72,8 @@ def _bars(own: list[Case], folder: Path) -> list[str]:
 
 def scaling(lines: Lines, folder: Path) -> list[str]:
     """One panel an axis: seconds over what is varied."""
-    axes = [line for line in lines if line["kind"] == "axis"]
+    measured = {line["axis"] for line in lines if line["kind"] == "scaling"}
+    axes = [line for line in lines if line["kind"] == "axis" and line["name"] in measured]
     if not axes:
         return []
     figure, panels = _figure(1, len(axes), 4.2 * len(axes), 3.6)

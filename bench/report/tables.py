@@ -108,6 +108,19 @@ def _cell(one: Case, loader: str) -> str:
     return f"**{seconds(row.seconds)}**" if row is best else seconds(row.seconds)
 
 
+def not_measured(lines: Lines) -> list[str]:
+    """Who or what was left out, why, and where."""
+    where: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        if line["kind"] == "skipped":
+            place = ", ".join(filter(None, (line["scenario"], line["syntax"])))
+            where.setdefault((line["loader"] or "all loaders", line["reason"]), []).append(place)
+    if not where:
+        return []
+    rows = [[name, reason, "; ".join(dict.fromkeys(places))] for (name, reason), places in where.items()]
+    return ["## Not measured", "", *table(["", "reason", "where"], rows), ""]
+
+
 def micro(lines: Lines) -> list[str]:
     counts = {line["name"]: line["count"] / line["items"] for line in lines if line["kind"] == "instructions"}
     rows = []

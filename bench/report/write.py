@@ -20,7 +20,7 @@ def write(lines: Lines, folder: Path) -> None:
     rounds = max((row.rounds for case in found for row in case.rows), default=0)
     readme = ["# Loaders compared", "", *about, "", _HOW.format(rounds=rounds), "", *tables.overview(found)]
     readme += [*plots.scenarios(found, folder), *plots.scaling(lines, folder)]
-    readme += [*tables.micro(lines), *tables.figures(lines)]
+    readme += [*tables.micro(lines), *tables.figures(lines), *tables.not_measured(lines)]
     (folder / "README.md").write_text("\n".join(readme).rstrip() + "\n")
     details = ["# Loaders compared: all columns", "", *about, ""]
     for case in found:

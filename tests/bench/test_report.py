@@ -70,6 +70,13 @@ def test_refusals_are_told() -> None:
     assert "- Not measured: c: no RLE" in tables.case(case)
 
 
+def test_the_report_names_what_was_left_out_once() -> None:
+    text = tables.not_measured([CASE, REFUSED, {**REFUSED, "syntax": "htj2k"}, {**REFUSED, "loader": None}])
+    assert "| c | no RLE | folder, rle; folder, htj2k |" in text
+    assert "| all loaders | no RLE | folder, rle |" in text
+    assert tables.not_measured([CASE]) == []
+
+
 def test_what_is_slower_than_the_noise_of_both_runs_is_marked() -> None:
     before = [CASE, *(run("volstream", seconds) for seconds in (1.0, 1.1, 1.2))]
     same = compare.compare(before, [CASE, *(run("volstream", seconds) for seconds in (1.1, 1.15, 1.4))])

@@ -99,6 +99,14 @@ def test_the_parts_and_a_comparison_with_itself(
     capsys.readouterr()
 
 
+def test_an_axis_that_cannot_be_measured_is_left_out(options: list[str], out: Path) -> None:
+    stored = out.with_suffix(".jsonl")
+    axis = {"kind": "axis", "name": "workers", "title": "workers"}
+    stored.write_text(json.dumps(axis) + "\n")
+    assert main(["--report", str(stored), "--out", str(out)]) == 0
+    assert "workers" not in (out / "README.md").read_text()
+
+
 def test_it_is_a_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", "--list"]) == 0
     listed = capsys.readouterr().out
