@@ -62,6 +62,8 @@ class Frames:
                     spec, data = self._jobs[index]
                     self._decode(spec, data, self._target, index * self._slice, self._dtype)
 
+        if threads == 1:
+            return work(0)
         workers = [threading.Thread(target=work, args=(first,)) for first in range(threads)]
         for worker in workers:
             worker.start()

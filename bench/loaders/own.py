@@ -38,7 +38,7 @@ def load(source: Source, clock: Clock, options: dict[str, Any]) -> np.ndarray:
                 clock.mark("half")
         volume.wait()
     else:
-        volume = volstream.load(where, progress=clock.slice, **told)
+        volume = volstream.load(where, **told)  # which shows nothing before the end
     clock.mark("complete")
     clock.outside(volume.array.nbytes)
     clock.processes()
