@@ -76,8 +76,8 @@ def _measure(arguments: argparse.Namespace, journal: Journal) -> None:
     parts = arguments.parts or ["loaders", "scaling", "micro"]
     quick = arguments.quick
     rounds = arguments.rounds or (1 if quick else 5)
-    slices, rows = arguments.slices or (40 if quick else 150), arguments.rows or (256 if quick else 512)
-    size = Size(slices, rows, *((slices * 10, rows * 2) if quick else (slices * 20, rows * 6)))
+    slices, rows = arguments.slices or (40 if quick else 120), arguments.rows or (256 if quick else 512)
+    size = Size(slices, rows, *((slices * 10, rows * 2) if quick else (slices * 25, rows * 6)))
     catalogue, turns = Catalogue(arguments.data, journal.say), Turns(rounds, journal)
     if "loaders" in parts:
         wanted = [loader for loader in all_loaders() if any(word in loader.name for word in arguments.loaders)]
@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--axes", nargs="+", choices=names, metavar="NAME", default=names, help="of scaling (default: all)")
     add("--figures", nargs="+", choices=FIGURES, metavar="NAME", default=list(FIGURES), help="default: all")
     add("--rounds", type=int, help="default: 5; a first run of each loader does not count")
-    add("--slices", type=int, help="of the usual series (default: 150; for figures 300)")
+    add("--slices", type=int, help="of the usual series (default: 120; for figures 300)")
     add("--rows", type=int, help="and columns of a slice (default: 512)")
     add("--instructions", action="store_true", help="of the micro part, also counts them with valgrind; slow")
     add("--data", type=Path, default=cache, help=f"where generated series are kept (default: {cache})")

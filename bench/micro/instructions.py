@@ -18,8 +18,7 @@ from ..loaders.child import program
 from ..series import Catalogue, Size
 from .table import Micro, micros
 
-#: Seconds of work, without valgrind, that are counted: before it lies an interpreter's start, whose count varies by some
-#: million instructions.
+#: Seconds of work, without valgrind, that are counted: an interpreter's start varies by some million instructions.
 WORK = 0.2
 
 

@@ -33,7 +33,7 @@ class NoEncoderError(ValueError):
 class Size(NamedTuple):
     """How large the series of a run are: slices and rows of the usual one; the others follow."""
 
-    slices: int = 150
+    slices: int = 120
     rows: int = 512
     small: int = 3000
     large: int = 3000
