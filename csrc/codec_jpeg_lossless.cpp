@@ -1,9 +1,8 @@
 // JPEG lossless, ISO 10918-1 process 14: every predictor, 2 to 16 bits, point transform, restart intervals, one or
 // three components in one scan or several. References are to ISO/IEC 10918-1 | ITU-T T.81.
 #include "codec.h"
-#include "huffman.h"
 #include "jpeg_markers.h"
-#include "prediction.h"
+#include "lossless_rows.h"
 
 #include <algorithm>
 #include <memory>
@@ -119,7 +118,7 @@ private:
         for (Component *component : scan_)
             component->rows.resize(size_t{encoded_.columns} * (is_whole ? 2 : rows));
         const uint32_t interval = restart_interval_ ? restart_interval_ / encoded_.columns : rows;
-        BitReader bits;
+        EntropySegment entropy;
         const uint8_t *end = encoded_.data + encoded_.size;
         for (uint32_t y = 0; y < rows; ++y) {
             if (y % interval == 0) {
@@ -130,37 +129,31 @@ private:
                         fail(VS_CORRUPT, "FF %02X instead of a JPEG restart before row %u", restart.marker, y);
                     at = segments_.at();
                 }
-                segments_.skip_to(bits.fill(at, end, size_t{encoded_.columns} * scan_.size()));
+                segments_.skip_to(entropy.fill(at, end, size_t{encoded_.columns} * scan_.size()));
             }
             const uint32_t slot = is_whole ? y & 1 : y;
-            decode_row(bits, y, slot, y % interval == 0 ? -1 : int64_t{is_whole ? slot ^ 1 : slot - 1});
+            decode_row(entropy, y, slot, y % interval == 0 ? -1 : int64_t{is_whole ? slot ^ 1 : slot - 1});
             if (is_whole)
                 deliver(y, slot);
         }
     }
 
     // `above` is the slot of the row above, -1 if there is none to predict from.
-    void decode_row(BitReader &bits, uint32_t y, uint32_t slot, int64_t above) {
+    void decode_row(EntropySegment &entropy, uint32_t y, uint32_t slot, int64_t above) {
         const size_t columns = encoded_.columns;
-        uint16_t *out[3];
-        for (size_t i = 0; i < scan_.size(); ++i)
-            out[i] = scan_[i]->rows.data() + slot * columns;
-        bool is_good = true;
-        if (scan_.size() == 1) {
-            is_good = bits.differences(*scan_[0]->table, out[0], columns);
-        } else {
-            for (size_t x = 0; x < columns && is_good; ++x)
-                for (size_t i = 0; i < scan_.size(); ++i)
-                    is_good &= bits.differences(*scan_[i]->table, out[i] + x, 1);
+        LosslessRow rows[3];
+        for (size_t i = 0; i < scan_.size(); ++i) {
+            uint16_t *samples = scan_[i]->rows.data();
+            rows[i] = {scan_[i]->table, samples + slot * columns,
+                       above < 0 ? nullptr : samples + static_cast<size_t>(above) * columns};
         }
-        if (bits.is_past_end())
+        const auto first = static_cast<uint16_t>(1u << (precision_ - shift_ - 1));
+        const bool is_good = decode_lossless_rows(entropy.bits, rows, static_cast<unsigned>(scan_.size()), columns,
+                                                  predictor_, first);
+        if (entropy.is_past_end())
             fail(VS_TRUNCATED, "the JPEG ends in row %u of %u", y, encoded_.rows);
         if (!is_good)
             fail(VS_CORRUPT, "a code of no JPEG Huffman table in row %u", y);
-        const auto first = static_cast<uint16_t>(1u << (precision_ - shift_ - 1));
-        for (size_t i = 0; i < scan_.size(); ++i)
-            undo_prediction(out[i], above < 0 ? nullptr : scan_[i]->rows.data() + static_cast<size_t>(above) * columns,
-                            columns, predictor_, first);
     }
 
     void deliver(uint32_t y, uint32_t slot) {

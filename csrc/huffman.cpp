@@ -10,16 +10,32 @@
 namespace vs {
 namespace {
 
-uint64_t big_endian(const uint8_t *p) { // compilers make one load and one swap of it
-    return static_cast<uint64_t>(p[0]) << 56 | static_cast<uint64_t>(p[1]) << 48 | static_cast<uint64_t>(p[2]) << 40 |
-           static_cast<uint64_t>(p[3]) << 32 | static_cast<uint64_t>(p[4]) << 24 | static_cast<uint64_t>(p[5]) << 16 |
-           static_cast<uint64_t>(p[6]) << 8 | p[7];
+// A code and a difference take 32 bits at most; a register is filled 8 bytes at a time, up to 8 ahead.
+constexpr size_t most_bytes = 4, ahead_bytes = 16;
+
+// The bits of a difference as a number; those that start with 0 stand for negative ones, F.2.2.1. Category 16 is the
+// difference 32768 and has no bits of its own, H.1.2.2.
+uint16_t difference_of(uint32_t value, unsigned category) {
+    const uint32_t half = (uint32_t{1} << category) >> 1;
+    return static_cast<uint16_t>(category == 16 ? 32768 : value < half ? value - 2 * half + 1 : value);
 }
 
-// A code and a difference take 32 bits at most.
-constexpr size_t most_bytes = 4, load_bytes = 8;
+unsigned own_bits(unsigned category) { return category == 16 ? 0 : category; }
 
 } // namespace
+
+// Everything that the key can be if it starts with this code of up to key_bits.
+void HuffmanTable::enter(uint32_t code, unsigned length, unsigned category) {
+    const unsigned own = own_bits(category), left = key_bits - length;
+    uint32_t *first = entries_ + (code << left);
+    if (own > left) { // the length of the code, and its category
+        std::fill_n(first, size_t{1} << left, category << 16 | length << 8);
+        return;
+    }
+    const size_t spread = size_t{1} << (left - own);
+    for (uint32_t value = 0; value >> own == 0; ++value, first += spread)
+        std::fill_n(first, spread, static_cast<uint32_t>(difference_of(value, category)) << 16 | (length + own));
+}
 
 const uint8_t *HuffmanTable::read(const uint8_t *at, const uint8_t *end) {
     if (end - at < 16)
@@ -35,7 +51,7 @@ const uint8_t *HuffmanTable::read(const uint8_t *at, const uint8_t *end) {
         fail(VS_CORRUPT, "a JPEG Huffman table that is not for lossless coding");
     std::copy(at, at + total, values_);
 
-    std::fill(std::begin(short_), std::end(short_), Code{});
+    std::fill(std::begin(entries_), std::end(entries_), 0);
     uint32_t code = 0, index = 0;
     limit_[0] = 0;
     for (unsigned length = 1; length <= 16; ++length, code <<= 1) { // C.2
@@ -43,33 +59,36 @@ const uint8_t *HuffmanTable::read(const uint8_t *at, const uint8_t *end) {
         for (unsigned i = 0; i < counts[length - 1]; ++i, ++code, ++index) {
             if (code >> length)
                 fail(VS_CORRUPT, "a JPEG Huffman table with too many codes");
-            if (length > short_bits)
-                continue;
-            const uint8_t category = values_[index];
-            // Category 16 is the difference 32768 and has no bits of its own, H.1.2.2.
-            const Code entry{static_cast<uint8_t>(length), category,
-                             static_cast<uint8_t>(length + (category == 16 ? 0 : category))};
-            const size_t spread = size_t{1} << (short_bits - length);
-            std::fill_n(short_ + code * spread, spread, entry);
+            if (length <= key_bits)
+                enter(code, length, values_[index]);
         }
         limit_[length] = code << (16 - length);
     }
     return at + total;
 }
 
-HuffmanTable::Code HuffmanTable::find_long(uint64_t bits) const {
-    const auto word = static_cast<uint32_t>(bits >> 48);
-    for (unsigned length = short_bits + 1; length <= 16; ++length)
-        if (word < limit_[length]) {
-            const uint8_t category = values_[((word >> (16 - length)) + offset_[length]) & 255];
-            return {static_cast<uint8_t>(length), category,
-                    static_cast<uint8_t>(length + (category == 16 ? 0 : category))};
-        }
-    return {};
+HuffmanTable::Taken HuffmanTable::take_long(Bits bits) const {
+    bits.refill();
+    const uint32_t entry = look_up(bits);
+    unsigned length = entry >> 8 & 15, category = entry >> 16;
+    if (!length) {
+        const auto word = static_cast<uint32_t>(bits.next >> 48);
+        length = key_bits + 1;
+        while (length <= 16 && word >= limit_[length])
+            ++length;
+        if (length > 16)
+            return {bits, 0, false};
+        category = values_[((word >> (16 - length)) + offset_[length]) & 255];
+    }
+    bits.take(length);
+    const auto value = static_cast<uint32_t>(bits.next >> 1 >> (63 - own_bits(category)));
+    bits.take(own_bits(category));
+    bits.refill();
+    return {bits, difference_of(value, category), true};
 }
 
-const uint8_t *BitReader::fill(const uint8_t *at, const uint8_t *end, size_t row_samples) {
-    const size_t padding = row_samples * most_bytes + load_bytes;
+const uint8_t *EntropySegment::fill(const uint8_t *at, const uint8_t *end, size_t row_samples) {
+    const size_t padding = row_samples * most_bytes + ahead_bytes;
     uint8_t *out = scratch(SCRATCH_STREAM, static_cast<size_t>(end - at) + padding);
     bytes_ = out;
     while (at != end) {
@@ -89,31 +108,10 @@ const uint8_t *BitReader::fill(const uint8_t *at, const uint8_t *end, size_t row
         at += 2;
     }
     std::memset(out, 0, padding);
-    position_ = 0;
     size_ = 8 * static_cast<uint64_t>(out - bytes_);
+    bits = Bits();
+    bits.at = bytes_;
     return at;
-}
-
-bool BitReader::differences(const HuffmanTable &table, uint16_t *out, size_t count) {
-    const uint8_t *bytes = bytes_;
-    uint64_t position = position_;
-    bool is_good = true;
-    for (size_t i = 0; i < count; ++i) {
-        const uint64_t bits = big_endian(bytes + (position >> 3)) << (position & 7);
-        const HuffmanTable::Code code = table.find(bits);
-        if (!code.length) {
-            is_good = false;
-            break;
-        }
-        position += code.total;
-        // The bits as a number; those that start with 0 stand for negative differences, F.2.2.1.
-        const auto value = static_cast<uint32_t>((bits << code.length) >> 1 >> (63 - code.category));
-        const uint32_t half = (uint32_t{1} << code.category) >> 1;
-        const uint32_t difference = value < half ? value - 2 * half + 1 : value;
-        out[i] = static_cast<uint16_t>(code.category == 16 ? 32768 : difference);
-    }
-    position_ = position;
-    return is_good;
 }
 
 } // namespace vs

@@ -7,49 +7,74 @@
 
 namespace vs {
 
+// Bits of an entropy-coded segment on their way through a register: cheap to copy, so that loops keep it in registers.
+struct Bits {
+    uint64_t next = 0;            // from the highest bit on; those beyond `count` may be set already
+    unsigned count = 0;           // how many of them are good, at most 63
+    const uint8_t *at = nullptr;  // what follows them
+
+    // At least 56 good bits. Reads 8 bytes.
+    void refill() {
+        next |= word() >> count;
+        at += (63 - count) >> 3;
+        count |= 56;
+    }
+
+    void take(unsigned bits) { // fewer than 57
+        next <<= bits;
+        count -= bits;
+    }
+
+private:
+    uint64_t word() const { // big endian; compilers make one load and one swap of it
+        return uint64_t{at[0]} << 56 | uint64_t{at[1]} << 48 | uint64_t{at[2]} << 40 | uint64_t{at[3]} << 32 |
+               uint64_t{at[4]} << 24 | uint64_t{at[5]} << 16 | uint64_t{at[6]} << 8 | at[7];
+    }
+};
+
 class HuffmanTable {
 public:
     // Reads the counts and values of one table (B.2.4.2, after the byte with its slot); returns what follows it.
     const uint8_t *read(const uint8_t *at, const uint8_t *end);
 
-    struct Code {
-        uint8_t length;   // of the code; 0: no such code, or a longer one
-        uint8_t category; // SSSS, 0 to 16
-        uint8_t total;    // bits with those of the difference
-    };
+    // No more bits than this for a difference that the table gives whole.
+    static constexpr unsigned key_bits = 12;
 
-    Code find(uint64_t bits) const { // `bits` left-aligned
-        const Code code = short_[bits >> (64 - short_bits)];
-        return code.length ? code : find_long(bits);
-    }
+    // An entry whose low six bits say how many bits to take, the high half which difference they are. 0 bits: the
+    // difference has to be put together, by `take_long`.
+    uint32_t look_up(const Bits &bits) const { return entries_[bits.next >> (64 - key_bits)]; }
+
+    struct Taken {
+        Bits bits; // refilled
+        uint16_t difference;
+        bool is_good; // false: no such code
+    };
+    Taken take_long(Bits bits) const;
 
 private:
-    static constexpr unsigned short_bits = 12;
+    void enter(uint32_t code, unsigned length, unsigned category);
 
-    Code find_long(uint64_t bits) const;
-
-    Code short_[1 << short_bits];
-    uint32_t limit_[17]; // first left-aligned 16-bit word beyond the codes of each length
+    uint32_t entries_[1 << key_bits];
+    uint32_t limit_[17];  // first left-aligned 16-bit word beyond the codes of each length
     uint32_t offset_[17]; // value index of a code, less the code
     uint8_t values_[256];
 };
 
-// Bits of one entropy-coded segment, with the stuffing removed beforehand so that reading needs no tests.
-class BitReader {
+// One entropy-coded segment, with the stuffing removed beforehand and zeros added so that reading needs no tests.
+class EntropySegment {
 public:
     // Takes the segment at `at`; returns the marker that ends it, or `end`. At most `row_samples` are decoded
     // between two calls of is_past_end.
     const uint8_t *fill(const uint8_t *at, const uint8_t *end, size_t row_samples);
 
-    // The next `count` differences, modulo 2^16; false if there was a code that the table lacks.
-    bool differences(const HuffmanTable &table, uint16_t *out, size_t count);
+    Bits bits;
 
     // True if more bits were taken than there are.
-    bool is_past_end() const { return position_ > size_; }
+    bool is_past_end() const { return 8 * static_cast<uint64_t>(bits.at - bytes_) - bits.count > size_; }
 
 private:
     const uint8_t *bytes_ = nullptr; // in the thread's scratch
-    uint64_t position_ = 0, size_ = 0; // bits
+    uint64_t size_ = 0;              // bits
 };
 
 } // namespace vs
