@@ -72,7 +72,7 @@ Placer::Placer(const vs_frame &frame, const vs_target &target, bool gives_rgb)
       is_ybr_(!gives_rgb && (frame.photometric == VS_YBR_FULL || frame.photometric == VS_YBR_FULL_422)),
       rows_(reduced(frame.rows, frame.reduce)), columns_(reduced(frame.columns, frame.reduce)),
       channels_(frame.table ? frame.table->channels : frame.samples_per_pixel),
-      is_exact_(is_whole(frame.slope) && is_whole(frame.intercept)),
+      is_whole_(is_whole(frame.slope) && is_whole(frame.intercept)), read_{infinity, -infinity},
       written_{infinity, -infinity} {
     const size_t row_bytes = static_cast<size_t>(columns_) * channels_ * size_of(dtype_);
     row_stride_ = target.row_stride ? static_cast<size_t>(target.row_stride) : row_bytes;
@@ -88,7 +88,7 @@ void Placer::begin(const vs_codestream &stream) {
     clamps_ = stream.is_lossy && stream.is_signed == frame_.pixel_representation;
 }
 
-Placer::Stored Placer::stored(const Plane &plane, unsigned component) {
+Placer::Stored Placer::stored(const Plane &plane, unsigned component, bool may_be_field) {
     if (is_float(plane.type)) {
         if (plane.step == 1)
             return {plane.samples, plane.type};
@@ -104,6 +104,10 @@ Placer::Stored Placer::stored(const Plane &plane, unsigned component) {
     const Sample type = with_sign(plane.type, is_signed);
     if (plane.step == 1 && right == 0)
         return {plane.samples, type};
+    if (plane.step == 1 && top == bits && !clamps_ && may_be_field) {
+        const uint64_t end = uint64_t{1} << bits;
+        return {plane.samples, type, {end - 1, is_signed ? end / 2 : 0}};
+    }
     auto *out = scratch(plane_slot(component), static_cast<size_t>(columns_) * size_of(type));
     if (clamps_ && top < width) {
         const int64_t high = (int64_t{1} << (top - is_signed)) - 1, low = is_signed ? -high - 1 : 0;
@@ -169,41 +173,55 @@ void Placer::row(uint32_t y, const Plane *planes) {
         fail(VS_CORRUPT, "row %u of %u", y, rows_);
     if (frame_.samples_per_pixel == 3)
         return write(y, interleaved(planes));
-    const Stored values = stored(planes[0], 0);
-    write(y, frame_.table ? looked_up(values) : values);
+    if (frame_.table)
+        return write(y, looked_up(stored(planes[0], 0)));
+    write(y, stored(planes[0], 0, true));
+}
+
+void Placer::choose(Sample type) {
+    type_ = type;
+    const bool is_integer = !is_float(type), to_integer = dtype_ < VS_FLOAT32;
+    is_exact_ = to_integer && is_whole_ && is_integer;
+    // No sum of 16-bit samples leaves int32_t, and the only zero that the standard's way makes negative needs -0.
+    const bool is_small = is_whole_ && is_integer && size_of(type) <= 2 && dtype_ == VS_FLOAT32 &&
+                          65536 * std::fabs(frame_.slope) + std::fabs(frame_.intercept) < 2147483648.0 &&
+                          !(frame_.intercept == 0 && std::signbit(frame_.intercept));
+    transform_ = is_exact_ || is_small ? affine_for(type, dtype_) : scale_for(type, dtype_);
 }
 
 void Placer::write(uint32_t y, const Stored &row) {
     const size_t count = static_cast<size_t>(columns_) * channels_;
-    unsigned char *out = first_ + static_cast<size_t>(y) * row_stride_;
-    const bool to_integer = dtype_ < VS_FLOAT32, is_exact = to_integer && is_exact_ && !is_float(row.type);
-    const double slope = frame_.slope, intercept = frame_.intercept;
+    if (!transform_ || row.type != type_)
+        choose(row.type);
+    const Extent in = transform_(row.samples, first_ + static_cast<size_t>(y) * row_stride_, count, row.field,
+                                 frame_.slope, frame_.intercept);
+    if (is_float(row.type) && dtype_ < VS_FLOAT32 && has_nan_for(row.type)(row.samples, count))
+        fail(VS_RANGE, "row %u holds NaN, which %s cannot", y, limits(dtype_).name);
+    // What lies between values that fit fits. Of 64 bits a double does not show every difference.
+    if (in.minimum < read_.minimum || in.maximum > read_.maximum || size_of(row.type) == 8)
+        widen(y, in);
+    ++seen_;
+}
 
+void Placer::widen(uint32_t y, const Extent &in) {
+    const double slope = frame_.slope, intercept = frame_.intercept;
     // A line is monotonic and so is rounding: the ends of the row's range become the ends of the result's.
-    const Extent in = range_for(row.type)(row.samples, count);
     double low = in.minimum * slope, high = in.maximum * slope;
     low += intercept;
     high += intercept;
-    if (is_exact) {
+    if (is_exact_) {
         low = exact(low, in.least, slope, intercept);
         high = exact(high, in.most, slope, intercept);
     }
     if (low > high && in.minimum <= in.maximum)
         std::swap(low, high);
     const Limits bound = limits(dtype_);
-    if (to_integer) {
+    if (dtype_ < VS_FLOAT32) {
         low = std::nearbyint(low);
         high = std::nearbyint(high);
-        if (is_float(row.type) && has_nan_for(row.type)(row.samples, count))
-            fail(VS_RANGE, "row %u holds NaN, which %s cannot", y, bound.name);
     }
     if (in.minimum <= in.maximum && !fits(low, high, bound))
         fail(VS_RANGE, "values %.17g to %.17g in row %u do not fit %s", low, high, y, bound.name);
-    if (is_exact)
-        affine_for(row.type, dtype_)(row.samples, out, count, static_cast<int64_t>(slope),
-                                     static_cast<int64_t>(intercept));
-    else
-        scale_for(row.type, dtype_)(row.samples, out, count, slope, intercept);
     if (dtype_ == VS_FLOAT32) {
         low = static_cast<float>(low);
         high = static_cast<float>(high);
@@ -212,7 +230,8 @@ void Placer::write(uint32_t y, const Stored &row) {
         written_.minimum = std::min(written_.minimum, low);
         written_.maximum = std::max(written_.maximum, high);
     }
-    ++seen_;
+    read_.minimum = std::min(read_.minimum, in.minimum);
+    read_.maximum = std::max(read_.maximum, in.maximum);
 }
 
 Extent Placer::finish() const {

@@ -36,12 +36,16 @@ private:
     struct Stored {
         const void *samples;
         Sample type;
+        Field field{}; // of the samples' bits
     };
 
-    Stored stored(const Plane &plane, unsigned component);
+    // The values themselves; or, if that saves a pass, where in the samples they are.
+    Stored stored(const Plane &plane, unsigned component, bool may_be_field = false);
     Stored looked_up(const Stored &indices);
     Stored interleaved(const Plane *planes);
     void write(uint32_t y, const Stored &row);
+    void choose(Sample type);
+    void widen(uint32_t y, const Extent &in);
 
     const vs_frame &frame_;
     unsigned char *first_;
@@ -49,10 +53,13 @@ private:
     vs_dtype dtype_;
     bool is_ybr_; // the rows to come are YBR
     uint32_t rows_, columns_, channels_;
-    bool is_exact_; // slope and intercept are integers, so integers stay exact
+    bool is_whole_; // slope and intercept are integers
     bool clamps_ = false; // what lies beyond the stored range is overshoot, not bits of something else
+    Transform transform_ = nullptr; // of rows of type_
+    Sample type_{};
+    bool is_exact_ = false; // integers become integers without rounding
     uint32_t seen_ = 0;
-    Extent written_;
+    Extent read_, written_; // values before and after
 };
 
 } // namespace vs

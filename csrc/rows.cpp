@@ -42,10 +42,9 @@ const bool use_avx2 = __builtin_cpu_supports("avx2");
 
 Unpack unpack_for(Sample in, bool is_signed) { return VS_PICK(unpack_for)(in, is_signed); }
 Clamp clamp_for(Sample in) { return VS_PICK(clamp_for)(in); }
-Range range_for(Sample in) { return VS_PICK(range_for)(in); }
 HasNan has_nan_for(Sample in) { return VS_PICK(has_nan_for)(in); }
-Affine affine_for(Sample in, vs_dtype out) { return VS_PICK(affine_for)(in, out); }
-Scale scale_for(Sample in, vs_dtype out) { return VS_PICK(scale_for)(in, out); }
+Transform affine_for(Sample in, vs_dtype out) { return VS_PICK(affine_for)(in, out); }
+Transform scale_for(Sample in, vs_dtype out) { return VS_PICK(scale_for)(in, out); }
 Lookup lookup_for(Sample in) { return VS_PICK(lookup_for)(in); }
 
 } // namespace vs

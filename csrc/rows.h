@@ -1,7 +1,7 @@
 // rows.h - loops over one row of samples, one function a pair of types, chosen once a frame.
 //
-// Rows are short enough to stay in the first-level cache, so several simple loops that compilers vectorise beat one
-// clever loop. Inputs need no alignment.
+// What every frame needs is done in one pass over memory; what few need has a loop of its own before it. All are plain
+// loops, for compilers to vectorise. Inputs need no alignment.
 #pragma once
 
 #include "codec.h"
@@ -30,20 +30,24 @@ Unpack unpack_for(Sample in, bool is_signed);
 using Clamp = void (*)(const void *in, uint32_t step, void *out, size_t count, int64_t low, int64_t high, unsigned right);
 Clamp clamp_for(Sample in); // integers of at most 32 bits, as codestreams have
 
-// Smallest and largest value, NaN aside; minimum > maximum if there is none.
-using Range = Extent (*)(const void *in, size_t count);
-Range range_for(Sample in);
-
 using HasNan = bool (*)(const void *in, size_t count);
 HasNan has_nan_for(Sample in); // f32 and f64
 
-// in * slope + intercept in the arithmetic of the output's width: exact if the results are known to fit.
-using Affine = void (*)(const void *in, void *out, size_t count, int64_t slope, int64_t intercept);
-Affine affine_for(Sample in, vs_dtype out);
+// The bits of an integer sample that are its value: ((x & mask) ^ sign) - sign.
+struct Field {
+    uint64_t mask = ~uint64_t{0}, sign = 0;
+};
 
-// The same in double, rounded once: to nearest even for integers, which must be known to fit.
-using Scale = void (*)(const void *in, void *out, size_t count, double slope, double intercept);
-Scale scale_for(Sample in, vs_dtype out);
+// Writes value * slope + intercept of each sample, and returns the smallest and largest value before that, NaN aside;
+// minimum > maximum if there is none. What the target's type cannot hold comes out as anything.
+using Transform = Extent (*)(const void *in, void *out, size_t count, Field field, double slope, double intercept);
+
+// In whole numbers, for integers with a whole slope and intercept. Integer targets: in the arithmetic of their width,
+// exact if the results fit. Float32: null for samples of more than 16 bits; exact to one rounding below 2^31.
+Transform affine_for(Sample in, vs_dtype out);
+
+// The same in double, rounded once: to nearest even for integers.
+Transform scale_for(Sample in, vs_dtype out);
 
 // out[i * step] = entries[clamp(in[i] - first)], PS3.3 C.11.1.1.1.
 using Lookup = void (*)(const void *in, size_t count, const uint16_t *entries, uint32_t length, int64_t first,

@@ -36,28 +36,6 @@ void clamp(const void *in, uint32_t step, void *out, size_t count, int64_t low, 
     }
 }
 
-template <class In> Extent range(const void *in, size_t count) {
-    if constexpr (std::is_floating_point_v<In>) {
-        constexpr In infinity = std::numeric_limits<In>::infinity();
-        In low = infinity, high = -infinity;
-        for (size_t i = 0; i < count; ++i) {
-            const In x = load<In>(in, i);
-            low = x < low ? x : low;
-            high = x > high ? x : high;
-        }
-        return {low, high};
-    } else {
-        In low = std::numeric_limits<In>::max(), high = std::numeric_limits<In>::min();
-        for (size_t i = 0; i < count; ++i) {
-            const In x = load<In>(in, i);
-            low = x < low ? x : low;
-            high = x > high ? x : high;
-        }
-        return {static_cast<double>(low), static_cast<double>(high), static_cast<uint64_t>(low),
-                static_cast<uint64_t>(high)};
-    }
-}
-
 template <class In> bool has_nan(const void *in, size_t count) {
     bool found = false;
     for (size_t i = 0; i < count; ++i)
@@ -65,32 +43,71 @@ template <class In> bool has_nan(const void *in, size_t count) {
     return found;
 }
 
-template <class In, class Out> void affine(const void *in, void *out, size_t count, int64_t slope, int64_t intercept) {
-    // Unsigned, and at least as wide as int so that nothing is promoted back to signed: wrapping is defined.
-    using Word = std::conditional_t<(sizeof(Out) < 4), uint16_t, uint32_t>;
-    const auto factor = static_cast<Word>(slope), addend = static_cast<Word>(intercept);
-    auto *to = static_cast<Out *>(out);
-    if (factor == 1) {
-        for (size_t i = 0; i < count; ++i)
-            to[i] = static_cast<Out>(static_cast<Word>(static_cast<Word>(load<In>(in, i)) + addend));
-    } else {
+// Feeds each value to `write(i, value)`.
+template <class In, class Write> Extent each(const void *in, size_t count, Field field, Write write) {
+    if constexpr (std::is_floating_point_v<In>) {
+        constexpr In infinity = std::numeric_limits<In>::infinity();
+        In low = infinity, high = -infinity;
         for (size_t i = 0; i < count; ++i) {
-            const uint32_t x = static_cast<Word>(load<In>(in, i));
-            to[i] = static_cast<Out>(static_cast<Word>(x * factor + addend));
+            const In x = load<In>(in, i);
+            low = x < low ? x : low;
+            high = x > high ? x : high;
+            write(i, x);
         }
+        return {low, high};
+    } else {
+        using Bits = std::make_unsigned_t<In>;
+        const auto mask = static_cast<Bits>(field.mask), sign = static_cast<Bits>(field.sign);
+        In low = std::numeric_limits<In>::max(), high = std::numeric_limits<In>::min();
+        for (size_t i = 0; i < count; ++i) {
+            const auto bits = static_cast<Bits>((load<Bits>(in, i) & mask) ^ sign);
+            const auto x = static_cast<In>(static_cast<Bits>(bits - sign));
+            low = x < low ? x : low;
+            high = x > high ? x : high;
+            write(i, x);
+        }
+        return {static_cast<double>(low), static_cast<double>(high), static_cast<uint64_t>(low),
+                static_cast<uint64_t>(high)};
     }
 }
 
-template <class In, class Out> void scale(const void *in, void *out, size_t count, double slope, double intercept) {
+template <class In, class Out>
+Extent affine(const void *in, void *out, size_t count, Field field, double slope, double intercept) {
+    // Unsigned, and at least as wide as int so that nothing is promoted back to signed: wrapping is defined.
+    using Word = std::conditional_t<(sizeof(Out) < 4), uint16_t, uint32_t>;
+    const auto factor = static_cast<Word>(static_cast<int64_t>(slope));
+    const auto addend = static_cast<Word>(static_cast<int64_t>(intercept));
     auto *to = static_cast<Out *>(out);
-    for (size_t i = 0; i < count; ++i) {
-        const double product = static_cast<double>(load<In>(in, i)) * slope;
-        const double x = product + intercept;
+    const auto put = [to](size_t i, Word word) {
         if constexpr (std::is_floating_point_v<Out>)
-            to[i] = static_cast<Out>(x);
+            to[i] = static_cast<Out>(static_cast<int32_t>(word));
         else
-            to[i] = static_cast<Out>(static_cast<int64_t>(std::nearbyint(x)));
-    }
+            to[i] = static_cast<Out>(word);
+    };
+    if (factor == 1)
+        return each<In>(in, count, field,
+                        [=](size_t i, In x) { put(i, static_cast<Word>(static_cast<Word>(x) + addend)); });
+    return each<In>(in, count, field, [=](size_t i, In x) {
+        const uint32_t word = static_cast<Word>(x);
+        put(i, static_cast<Word>(word * factor + addend));
+    });
+}
+
+template <class In, class Out>
+Extent scale(const void *in, void *out, size_t count, Field field, double slope, double intercept) {
+    auto *to = static_cast<Out *>(out);
+    return each<In>(in, count, field, [=](size_t i, In value) {
+        const double product = static_cast<double>(value) * slope;
+        const double x = product + intercept;
+        if constexpr (std::is_floating_point_v<Out>) {
+            to[i] = static_cast<Out>(x);
+        } else { // 1.5 * 2^52 leaves no room for a fraction: the sum is rounded, its low bits are the whole number
+            const double sum = x + 6755399441055744.0;
+            uint64_t bits;
+            std::memcpy(&bits, &sum, sizeof bits);
+            to[i] = static_cast<Out>(bits);
+        }
+    });
 }
 
 template <class In>
@@ -106,7 +123,7 @@ void lookup(const void *in, size_t count, const uint16_t *entries, uint32_t leng
     }
 }
 
-template <class In> Affine affine_from(vs_dtype out) {
+template <class In> Transform affine_from(vs_dtype out) {
     switch (out) {
     case VS_INT8: return affine<In, int8_t>;
     case VS_UINT8: return affine<In, uint8_t>;
@@ -114,11 +131,15 @@ template <class In> Affine affine_from(vs_dtype out) {
     case VS_UINT16: return affine<In, uint16_t>;
     case VS_INT32: return affine<In, int32_t>;
     case VS_UINT32: return affine<In, uint32_t>;
+    case VS_FLOAT32:
+        if constexpr (sizeof(In) <= 2)
+            return affine<In, float>;
+        [[fallthrough]];
     default: return nullptr;
     }
 }
 
-template <class In> Scale scale_from(vs_dtype out) {
+template <class In> Transform scale_from(vs_dtype out) {
     switch (out) {
     case VS_INT8: return scale<In, int8_t>;
     case VS_UINT8: return scale<In, uint8_t>;
@@ -147,16 +168,9 @@ Clamp clamp_for(Sample in) {
     return table[static_cast<int>(in)];
 }
 
-Range range_for(Sample in) {
-    constexpr Range table[] = {range<uint8_t>,  range<int8_t>,  range<uint16_t>, range<int16_t>,
-                               range<uint32_t>, range<int32_t>, range<uint64_t>, range<int64_t>,
-                               range<float>,    range<double>};
-    return table[static_cast<int>(in)];
-}
-
 HasNan has_nan_for(Sample in) { return in == Sample::f32 ? has_nan<float> : has_nan<double>; }
 
-Affine affine_for(Sample in, vs_dtype out) {
+Transform affine_for(Sample in, vs_dtype out) {
     switch (in) {
     case Sample::u8: return affine_from<uint8_t>(out);
     case Sample::i8: return affine_from<int8_t>(out);
@@ -170,7 +184,7 @@ Affine affine_for(Sample in, vs_dtype out) {
     }
 }
 
-Scale scale_for(Sample in, vs_dtype out) {
+Transform scale_for(Sample in, vs_dtype out) {
     switch (in) {
     case Sample::u8: return scale_from<uint8_t>(out);
     case Sample::i8: return scale_from<int8_t>(out);
