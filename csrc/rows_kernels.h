@@ -50,8 +50,8 @@ template <class In, class Write> Extent each(const void *in, size_t count, Field
         In low = infinity, high = -infinity;
         for (size_t i = 0; i < count; ++i) {
             const In x = load<In>(in, i);
-            low = x < low ? x : low;
-            high = x > high ? x : high;
+            low = std::min(low, x);
+            high = std::max(high, x);
             write(i, x);
         }
         return {low, high};
@@ -62,8 +62,8 @@ template <class In, class Write> Extent each(const void *in, size_t count, Field
         for (size_t i = 0; i < count; ++i) {
             const auto bits = static_cast<Bits>((load<Bits>(in, i) & mask) ^ sign);
             const auto x = static_cast<In>(static_cast<Bits>(bits - sign));
-            low = x < low ? x : low;
-            high = x > high ? x : high;
+            low = std::min(low, x);
+            high = std::max(high, x);
             write(i, x);
         }
         return {static_cast<double>(low), static_cast<double>(high), static_cast<uint64_t>(low),
