@@ -4,6 +4,7 @@
 #include "scratch.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <iterator>
 
@@ -13,28 +14,33 @@ namespace {
 // A code and a difference take 32 bits at most; a register is filled 8 bytes at a time, up to 8 ahead.
 constexpr size_t most_bytes = 4, ahead_bytes = 16;
 
-// The bits of a difference as a number; those that start with 0 stand for negative ones, F.2.2.1. Category 16 is the
-// difference 32768 and has no bits of its own, H.1.2.2.
-uint16_t difference_of(uint32_t value, unsigned category) {
-    const uint32_t half = (uint32_t{1} << category) >> 1;
-    return static_cast<uint16_t>(category == 16 ? 32768 : value < half ? value - 2 * half + 1 : value);
-}
-
-unsigned own_bits(unsigned category) { return category == 16 ? 0 : category; }
-
 } // namespace
 
-// Everything that the key can be if it starts with this code of up to key_bits.
-void HuffmanTable::enter(uint32_t code, unsigned length, unsigned category) {
-    const unsigned own = own_bits(category), left = key_bits - length;
-    uint32_t *first = entries_ + (code << left);
-    if (own > left) { // the length of the code, and its category
-        std::fill_n(first, size_t{1} << left, category << 16 | length << 8);
+// Everything that the key can be if it starts with this code.
+void HuffmanTable::enter(uint32_t code, unsigned length, unsigned category, bool may_be_whole) {
+    const unsigned left = key_bits - length, total = length + category;
+    uint32_t *at = entries_ + (code << left);
+    const uint32_t entry = ((uint32_t{1} << category) - 1) << 16 | length << 8 | total;
+    if (category > left || !may_be_whole) {
+        std::fill_n(at, size_t{1} << left, entry);
         return;
     }
-    const size_t spread = size_t{1} << (left - own);
-    for (uint32_t value = 0; value >> own == 0; ++value, first += spread)
-        std::fill_n(first, spread, static_cast<uint32_t>(difference_of(value, category)) << 16 | (length + own));
+    const size_t spread = size_t{1} << (left - category);
+    for (uint64_t value = 0; value >> category == 0; ++value, at += spread) {
+        const uint64_t bits = (uint64_t{code} << category | value) << (64 - total);
+        std::fill_n(at, spread, difference(entry, bits) << 16 | is_whole | total);
+    }
+}
+
+// How often a code and its difference are longer than the key, if frequencies are what the code lengths say. Unless
+// that is rare, the processor mispredicts it: then it is quicker to treat all of them as wide.
+double HuffmanTable::wide_share(const uint8_t *counts) const {
+    double share = 0;
+    for (unsigned length = 1, index = 0; length <= 16; ++length)
+        for (unsigned i = 0; i < counts[length - 1]; ++i)
+            if (length + values_[index++] > key_bits)
+                share += std::ldexp(1.0, -static_cast<int>(length));
+    return share;
 }
 
 const uint8_t *HuffmanTable::read(const uint8_t *at, const uint8_t *end) {
@@ -52,6 +58,7 @@ const uint8_t *HuffmanTable::read(const uint8_t *at, const uint8_t *end) {
     std::copy(at, at + total, values_);
 
     std::fill(std::begin(entries_), std::end(entries_), 0);
+    const bool is_narrow = wide_share(counts) < 0.06;
     uint32_t code = 0, index = 0;
     limit_[0] = 0;
     for (unsigned length = 1; length <= 16; ++length, code <<= 1) { // C.2
@@ -59,8 +66,10 @@ const uint8_t *HuffmanTable::read(const uint8_t *at, const uint8_t *end) {
         for (unsigned i = 0; i < counts[length - 1]; ++i, ++code, ++index) {
             if (code >> length)
                 fail(VS_CORRUPT, "a JPEG Huffman table with too many codes");
-            if (length <= key_bits)
-                enter(code, length, values_[index]);
+            const uint32_t category = values_[index];
+            if (length > key_bits || category == 16)
+                continue;
+            enter(code, length, category, is_narrow);
         }
         limit_[length] = code << (16 - length);
     }
@@ -69,22 +78,20 @@ const uint8_t *HuffmanTable::read(const uint8_t *at, const uint8_t *end) {
 
 HuffmanTable::Taken HuffmanTable::take_long(Bits bits) const {
     bits.refill();
-    const uint32_t entry = look_up(bits);
-    unsigned length = entry >> 8 & 15, category = entry >> 16;
-    if (!length) {
-        const auto word = static_cast<uint32_t>(bits.next >> 48);
-        length = key_bits + 1;
-        while (length <= 16 && word >= limit_[length])
-            ++length;
-        if (length > 16)
-            return {bits, 0, false};
-        category = values_[((word >> (16 - length)) + offset_[length]) & 255];
-    }
-    bits.take(length);
-    const auto value = static_cast<uint32_t>(bits.next >> 1 >> (63 - own_bits(category)));
-    bits.take(own_bits(category));
+    const auto word = static_cast<uint32_t>(bits.next >> 48);
+    unsigned length = 1;
+    while (length <= 16 && word >= limit_[length])
+        ++length;
+    if (length > 16)
+        return {bits, 0, false};
+    const unsigned category = values_[((word >> (16 - length)) + offset_[length]) & 255];
+    // Category 16 is the difference 32768 and has no bits of its own, H.1.2.2.
+    const unsigned own = category == 16 ? 0 : category;
+    const uint32_t entry = ((uint32_t{1} << own) - 1) << 16 | length << 8 | (length + own);
+    const unsigned whole = category == 16 ? 32768 : difference(entry, bits.next);
+    bits.take(length + own);
     bits.refill();
-    return {bits, difference_of(value, category), true};
+    return {bits, static_cast<uint16_t>(whole), true};
 }
 
 const uint8_t *EntropySegment::fill(const uint8_t *at, const uint8_t *end, size_t row_samples) {

@@ -37,12 +37,20 @@ public:
     // Reads the counts and values of one table (B.2.4.2, after the byte with its slot); returns what follows it.
     const uint8_t *read(const uint8_t *at, const uint8_t *end);
 
-    // No more bits than this for a difference that the table gives whole.
-    static constexpr unsigned key_bits = 12;
-
-    // An entry whose low six bits say how many bits to take, the high half which difference they are. 0 bits: the
-    // difference has to be put together, by `take_long`.
+    // What the next bits mean. The low six bits: how many of them are a code and its difference, 28 at most; 0 if only
+    // `take_long` can tell. The high half: the difference, if is_whole; else the largest of its category, and from bit
+    // 8 on is how many bits are the code.
     uint32_t look_up(const Bits &bits) const { return entries_[bits.next >> (64 - key_bits)]; }
+    static constexpr uint32_t is_whole = 64;
+    static constexpr unsigned most_bits = 28;
+
+    // Its difference, modulo 2^16: a number of as many bits; those that start with 0 stand for negative ones, F.2.2.1.
+    static unsigned difference(uint32_t entry, uint64_t next) {
+        const unsigned own = (entry & 63) - (entry >> 8 & 63);
+        const uint64_t value = next << (entry >> 8 & 63);
+        const auto is_positive = static_cast<uint32_t>(static_cast<int64_t>(value) >> 63);
+        return static_cast<uint32_t>(value >> 1 >> (~own & 63)) - (~is_positive & entry >> 16);
+    }
 
     struct Taken {
         Bits bits; // refilled
@@ -52,7 +60,10 @@ public:
     Taken take_long(Bits bits) const;
 
 private:
-    void enter(uint32_t code, unsigned length, unsigned category);
+    double wide_share(const uint8_t *counts) const;
+    void enter(uint32_t code, unsigned length, unsigned category, bool may_be_whole);
+
+    static constexpr unsigned key_bits = 12;
 
     uint32_t entries_[1 << key_bits];
     uint32_t limit_[17];  // first left-aligned 16-bit word beyond the codes of each length

@@ -6,7 +6,7 @@ namespace vs {
 namespace {
 
 // Differences taken from a register between two refills: it holds 56 bits.
-constexpr unsigned batch = 56 / HuffmanTable::key_bits;
+constexpr unsigned batch = 56 / HuffmanTable::most_bits;
 
 // `predict(left, above, corner)`; `count` is a constant where the loop over components should disappear.
 template <class Count, class Predict>
@@ -16,8 +16,10 @@ bool decode(Bits &stream, const LosslessRow *rows, Count count, size_t columns, 
     const auto difference = [&](const HuffmanTable &table) -> unsigned {
         const uint32_t entry = table.look_up(bits);
         if (const unsigned length = entry & 63) {
+            const unsigned found = entry & HuffmanTable::is_whole ? entry >> 16
+                                                                  : HuffmanTable::difference(entry, bits.next);
             bits.take(length);
-            return entry >> 16;
+            return found;
         }
         const HuffmanTable::Taken taken = table.take_long(bits);
         bits = taken.bits;
@@ -48,8 +50,8 @@ bool decode(Bits &stream, const LosslessRow *rows, Count count, size_t columns, 
             sample(x);
     } else {
         for (size_t x = 1; x < columns; ++x) {
-            bits.refill();
             for (unsigned i = 0; i < count; ++i) {
+                bits.refill();
                 const LosslessRow &row = rows[i];
                 row.out[x] = static_cast<uint16_t>(difference(*row.table) +
                                                    static_cast<unsigned>(predict(row.out[x - 1], row.above, x)));

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from volstream import _native
 from volstream.errors import DamagedError, UnsupportedError, VolstreamError
 
-from .lossless_encoder import encode
+from .lossless_encoder import NARROW, WIDE, Table, encode
 from .single_frames import decoded, spec_of
 
 COLOUR = {"photometric": "RGB", "samples_per_pixel": 3}
@@ -31,10 +33,19 @@ def image_of(seed: int, shape: tuple[int, ...], precision: int) -> np.ndarray:
     st.integers(0, 3),
     st.integers(0, 3),
     st.sampled_from(["grey", "interleaved", "separate"]),
+    st.sampled_from([WIDE, NARROW]),
     st.integers(0, 2**32 - 1),
 )
 def test_round_trip(
-    rows: int, columns: int, precision: int, predictor: int, shift: int, restart_rows: int, layout: str, seed: int
+    rows: int,
+    columns: int,
+    precision: int,
+    predictor: int,
+    shift: int,
+    restart_rows: int,
+    layout: str,
+    table: Table,
+    seed: int,
 ) -> None:
     shift = min(shift, precision - 1)
     shape = (rows, columns) if layout == "grey" else (rows, columns, 3)
@@ -46,6 +57,7 @@ def test_round_trip(
         point_transform=shift,
         restart_rows=restart_rows,
         separate_scans=layout == "separate",
+        table=table,
     )
     options = {} if layout == "grey" else COLOUR
     spec = spec_of("jpeg-lossless", rows, columns, bits_stored=precision, **options)
@@ -59,9 +71,10 @@ def test_signed_values_are_the_same_bits() -> None:
         np.testing.assert_array_equal(decoded(spec, encode(stored, precision), image.shape, "int16"), image)
 
 
-def test_difference_of_32768() -> None:
+@pytest.mark.parametrize("table", [WIDE, NARROW])
+def test_difference_of_32768(table: Table) -> None:
     image = np.array([[0, 32768, 0, 32768, 65535, 32767]], np.uint16)
-    data = encode(image, 16)
+    data = encode(image, 16, table=table)
     np.testing.assert_array_equal(decoded(spec_of("jpeg-lossless", 1, 6), data, image.shape, "uint16"), image)
 
 
@@ -87,8 +100,8 @@ def test_fill_bytes_and_unknown_segments_are_skipped() -> None:
     np.testing.assert_array_equal(decoded(spec, data[:2] + extra + data[2:], image.shape, "uint16"), image)
 
 
-@pytest.mark.parametrize("options", [{}, {"restart_rows": 1}, {"predictor": 7}])
-def test_cut_anywhere_is_an_error(options: dict[str, int]) -> None:
+@pytest.mark.parametrize("options", [{}, {"restart_rows": 1}, {"predictor": 7}, {"table": NARROW}])
+def test_cut_anywhere_is_an_error(options: dict[str, Any]) -> None:
     image = image_of(6, (6, 7), 16)
     data, spec = encode(image, 16, end=False, **options), spec_of("jpeg-lossless", 6, 7)
     for size in range(len(data)):
@@ -96,10 +109,11 @@ def test_cut_anywhere_is_an_error(options: dict[str, int]) -> None:
             decoded(spec, data[:size], image.shape, "uint16")
 
 
+@pytest.mark.parametrize("table", [WIDE, NARROW])
 @pytest.mark.parametrize("separate", [False, True])
-def test_flipped_bits_are_an_error_or_an_image(separate: bool) -> None:
+def test_flipped_bits_are_an_error_or_an_image(separate: bool, table: Table) -> None:
     image = image_of(7, (4, 5, 3), 8)
-    data = encode(image, 8, separate_scans=separate, restart_rows=2)
+    data = encode(image, 8, separate_scans=separate, restart_rows=2, table=table)
     spec = spec_of("jpeg-lossless", 4, 5, 8, **COLOUR)
     errors = 0
     for bit in range(8 * len(data)):
