@@ -1,6 +1,7 @@
 // Uncompressed pixels: 1 bit a pixel, 8 to 64 bit integers, 32 and 64 bit floats, both byte orders.
 #include "raw.h"
 
+#include "rows.h"
 #include "scratch.h"
 
 #include <algorithm>
@@ -19,29 +20,10 @@ Sample sample_of(const vs_frame &frame) {
     }
 }
 
-template <class T> T swapped(T x) {
-    T y = 0;
-    for (size_t i = 0; i < sizeof(T); ++i)
-        y = static_cast<T>((y << 8) | ((x >> (8 * i)) & 0xFF));
-    return y;
-}
-
-template <class T> void swap_words(const uint8_t *in, uint8_t *out, size_t words) {
-    for (size_t i = 0; i < words; ++i) {
-        T word;
-        std::memcpy(&word, in + i * sizeof(T), sizeof(T));
-        word = swapped(word);
-        std::memcpy(out + i * sizeof(T), &word, sizeof(T));
-    }
-}
-
 // Big endian swaps the bytes of words as wide as the cells, but of 16-bit words at least: OW, PS3.5 7.3.
 void swap_cells(const uint8_t *in, uint8_t *out, size_t bytes, unsigned bits_allocated) {
-    switch (bits_allocated) {
-    case 32: return swap_words<uint32_t>(in, out, bytes / 4);
-    case 64: return swap_words<uint64_t>(in, out, bytes / 8);
-    default: return swap_words<uint16_t>(in, out, bytes / 2);
-    }
+    const size_t word = bits_allocated > 16 ? bits_allocated / 8 : 2;
+    swap_for(word)(in, out, bytes / word);
 }
 
 // One bit a pixel, packed from the lowest bit up, rows not padded: PS3.5 8.1.1, Annex D.

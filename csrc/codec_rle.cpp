@@ -1,5 +1,7 @@
 // RLE Lossless, PS3.5 Annex G: one PackBits segment for each byte of each sample, most significant bytes first.
 #include "codec.h"
+#include "rows.h"
+#include "scratch.h"
 
 #include <algorithm>
 #include <cstring>
@@ -14,15 +16,25 @@ uint32_t little_endian(const uint8_t *p) {
     return p[0] | p[1] << 8 | p[2] << 16 | static_cast<uint32_t>(p[3]) << 24;
 }
 
+constexpr size_t step = 16;   // bytes copied at once
+constexpr size_t slack = step; // room behind what is read for the rest of a step
+
 // Hands out a segment's bytes. Encoders end runs with each row, or ought to: those that cross rows are read too.
 class Segment {
 public:
     Segment(const uint8_t *begin, const uint8_t *end) : at_(begin), end_(end) {}
 
+    // Also writes anything to the `slack` behind.
     void read(uint8_t *out, size_t count) {
         while (count) {
-            if (!literal_ && !repeat_)
+            if (!literal_ && !repeat_) {
+                const size_t n = read_runs(out, count);
+                out += n;
+                count -= n;
+                if (!count)
+                    return;
                 next();
+            }
             const size_t n = std::min(count, literal_ + repeat_);
             if (literal_) {
                 std::memcpy(out, at_, n);
@@ -43,6 +55,38 @@ public:
     }
 
 private:
+    // Whole runs, as far as neither the data nor the room for them is near its end; returns how many bytes that made.
+    size_t read_runs(uint8_t *out, size_t count) {
+        constexpr ptrdiff_t most = 1 + 128 + step;
+        size_t done = 0;
+        while (end_ - at_ >= most) {
+            const uint8_t control = *at_;
+            const bool is_repeat = control > 127;
+            const size_t n = is_repeat ? size_t{257} - control : control + size_t{1};
+            if (n > count - done)
+                break;
+            if (n <= step) { // in noise, whether it is a repetition cannot be foreseen: no branch
+                uint64_t bytes[2];
+                std::memcpy(bytes, at_ + 1, step);
+                const uint64_t mask = uint64_t{0} - is_repeat, repeated = at_[1] * 0x0101010101010101u & mask;
+                bytes[0] = (bytes[0] & ~mask) | repeated;
+                bytes[1] = (bytes[1] & ~mask) | repeated;
+                std::memcpy(out + done, bytes, step);
+            } else if (control == 128) { // no operation
+                ++at_;
+                continue;
+            } else if (is_repeat) {
+                std::memset(out + done, at_[1], n);
+            } else {
+                for (size_t i = 0; i < n; i += step)
+                    std::memcpy(out + done + i, at_ + 1 + i, step);
+            }
+            at_ += is_repeat ? 2 : n + 1;
+            done += n;
+        }
+        return done;
+    }
+
     void next() { // PS3.5 G.3.2
         const auto left = [this] { return static_cast<size_t>(end_ - at_); };
         uint8_t control = 128; // no operation
@@ -94,35 +138,21 @@ void decode(const Encoded &e, Sink &sink) {
     std::vector<Segment> segments = segments_of(e, samples * bytes);
 
     const Sample type = bytes == 1 ? Sample::u8 : bytes == 2 ? Sample::u16 : Sample::u32;
-    const size_t columns = e.columns;
-    std::vector<uint8_t> parts(columns * bytes), cells(columns * bytes * samples);
+    const Weave weave = bytes == 1 ? nullptr : weave_for(bytes);
+    const size_t columns = e.columns, row_bytes = columns * bytes;
+    uint8_t *cells = scratch(SCRATCH_SAMPLES, row_bytes * samples + slack);
+    uint8_t *parts = scratch(SCRATCH_STREAM, row_bytes + slack);
     Plane planes[3];
     for (size_t s = 0; s < samples; ++s)
-        planes[s] = {cells.data() + s * columns * bytes, type, 1};
+        planes[s] = {cells + s * row_bytes, type, 1};
 
     for (uint32_t y = 0; y < e.rows; ++y) {
         for (size_t s = 0; s < samples; ++s) {
-            uint8_t *row = cells.data() + s * columns * bytes;
-            Segment *segment = &segments[s * bytes];
-            if (bytes == 1) {
-                segment->read(row, columns);
-                continue;
-            }
-            for (size_t b = 0; b < bytes; ++b)
-                segment[b].read(parts.data() + b * columns, columns);
-            const uint8_t *part = parts.data();
-            if (bytes == 2) {
-                for (size_t x = 0; x < columns; ++x) {
-                    const auto cell = static_cast<uint16_t>(part[x] << 8 | part[columns + x]);
-                    std::memcpy(row + 2 * x, &cell, 2);
-                }
-            } else {
-                for (size_t x = 0; x < columns; ++x) {
-                    const uint32_t cell = static_cast<uint32_t>(part[x]) << 24 | part[columns + x] << 16 |
-                                          part[2 * columns + x] << 8 | part[3 * columns + x];
-                    std::memcpy(row + 4 * x, &cell, 4);
-                }
-            }
+            uint8_t *row = cells + s * row_bytes;
+            for (size_t b = 0; b < bytes; ++b) // what one writes too much is overwritten by the next
+                segments[s * bytes + b].read(weave ? parts + b * columns : row, columns);
+            if (weave)
+                weave(parts, row, columns);
         }
         sink.row(y, planes);
     }

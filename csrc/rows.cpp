@@ -58,6 +58,8 @@ Clamp clamp_for(Sample in) { return VS_PICK(clamp_for)(in); }
 HasNan has_nan_for(Sample in) { return VS_PICK(has_nan_for)(in); }
 Transform affine_for(Sample in, vs_dtype out) { return VS_PICK(affine_for)(in, out); }
 Transform scale_for(Sample in, vs_dtype out) { return VS_PICK(scale_for)(in, out); }
+Swap swap_for(size_t word) { return VS_PICK(swap_for)(word); }
+Weave weave_for(size_t word) { return VS_PICK(weave_for)(word); }
 Lookup lookup_for(Sample in) { return VS_PICK(lookup_for)(in); }
 
 } // namespace vs

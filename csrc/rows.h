@@ -49,6 +49,14 @@ Transform affine_for(Sample in, vs_dtype out);
 // The same in double, rounded once: to nearest even for integers.
 Transform scale_for(Sample in, vs_dtype out);
 
+// Reverses the bytes of each of `count` words.
+using Swap = void (*)(const void *in, void *out, size_t count);
+Swap swap_for(size_t word); // of 2, 4 or 8 bytes
+
+// Makes words of their bytes: of `count` first bytes, the most significant, then as many second ones, and so on.
+using Weave = void (*)(const void *in, void *out, size_t count);
+Weave weave_for(size_t word); // of 2 or 4 bytes
+
 // out[i * step] = entries[clamp(in[i] - first)], PS3.3 C.11.1.1.1.
 using Lookup = void (*)(const void *in, size_t count, const uint16_t *entries, uint32_t length, int64_t first,
                         uint16_t *out, uint32_t step);

@@ -110,6 +110,28 @@ Extent scale(const void *in, void *out, size_t count, Field field, double slope,
     });
 }
 
+template <class Word> void swap(const void *in, void *out, size_t count) {
+    auto *to = static_cast<Word *>(out);
+    for (size_t i = 0; i < count; ++i) {
+        const Word x = load<Word>(in, i);
+        Word y = 0;
+        for (size_t b = 0; b < sizeof(Word); ++b)
+            y = static_cast<Word>((y << 8) | ((x >> (8 * b)) & 0xFF));
+        to[i] = y;
+    }
+}
+
+template <class Word> void weave(const void *in, void *out, size_t count) {
+    const auto *bytes = static_cast<const unsigned char *>(in);
+    auto *to = static_cast<Word *>(out);
+    for (size_t i = 0; i < count; ++i) {
+        Word word = 0;
+        for (size_t b = 0; b < sizeof(Word); ++b)
+            word = static_cast<Word>((word << 8) | bytes[b * count + i]);
+        to[i] = word;
+    }
+}
+
 template <class In>
 void lookup(const void *in, size_t count, const uint16_t *entries, uint32_t length, int64_t first, uint16_t *out,
             uint32_t step) {
@@ -198,6 +220,10 @@ Transform scale_for(Sample in, vs_dtype out) {
     default: return scale_from<double>(out);
     }
 }
+
+Swap swap_for(size_t word) { return word == 2 ? swap<uint16_t> : word == 4 ? swap<uint32_t> : swap<uint64_t>; }
+
+Weave weave_for(size_t word) { return word == 2 ? weave<uint16_t> : weave<uint32_t>; }
 
 Lookup lookup_for(Sample in) {
     constexpr Lookup table[] = {lookup<uint8_t>,  lookup<int8_t>,  lookup<uint16_t>, lookup<int16_t>,
