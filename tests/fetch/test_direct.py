@@ -156,6 +156,11 @@ def test_unusual_answers_are_left_to_others(head: bytes) -> None:
         fetch(answering(head + b"\r\n\r\nabc"))
 
 
+def test_a_head_without_end_is_left_to_others() -> None:
+    with pytest.raises(UnusualError):
+        fetch(answering(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 3 * module.HEAD))
+
+
 @pytest.mark.parametrize(
     ("url", "headers"),
     [
@@ -178,6 +183,7 @@ def test_a_request() -> None:
     text, host = request_of("http://[::1]:80/a?b=c#d", {"Accept": "x", "User-Agent": "me"})
     assert host == "[::1]:80"
     assert text == b"GET /a?b=c HTTP/1.1\r\nHost: [::1]:80\r\nUser-Agent: me\r\nAccept: x\r\n\r\n"
+    assert request_of("http://host/", {"host": "other"})[0].lower().count(b"host:") == 1
 
 
 def test_what_is_too_large_is_refused_unread() -> None:

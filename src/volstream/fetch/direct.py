@@ -109,7 +109,8 @@ def request_of(url: str, headers: Mapping[str, str]) -> tuple[bytes, str]:
     """The bytes to send, and host and port. Raises UnusualError for what needs more care."""
     scheme, _, rest = url.partition("://")
     netloc, slash, target = rest.partition("#")[0].partition("/")
-    fields = {"Host": netloc, "User-Agent": SERVER_SOFTWARE} | dict(headers)
+    fields = CIMultiDict({"Host": netloc, "User-Agent": SERVER_SOFTWARE})
+    fields.update(headers)
     text = f"GET /{target} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n"
     # One line a field, none of them split or joined; and a target that needs no quoting.
     is_plain = text.isascii() and text.count("\n") == text.count("\r") == len(fields) + 2 and "\0" not in text
@@ -175,19 +176,14 @@ class _Connection(asyncio.BufferedProtocol):
         self._filled += count
         self._received += count
         self._last = self._loop.time()
-        if self._answer is None:
-            end = self._head.find(b"\r\n\r\n", 0, self._filled)
-            if end < 0:
-                if self._filled == HEAD:
-                    self._fail(UnusualError())
-                return
-            try:
-                self._begin(end)
-            except (UnusualError, ProtocolError) as error:
-                self._fail(error)
-                return
-        if self._answer is not None and self._filled == len(self._answer.body):
-            self._finish(self._answer)
+        try:
+            if self._answer is None:
+                self._look_for_head()
+            if self._answer is not None and self._filled == len(self._answer.body):
+                self._finish(self._answer)
+        except (UnusualError, ProtocolError) as error:
+            self._fail(error)
+            self.abort()
 
     def eof_received(self) -> None:
         return None  # and so the transport closes itself
@@ -195,17 +191,19 @@ class _Connection(asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
         self._timer.cancel()
-        if self._answer is not None:
+        if self._answer is not None or self._filled:
             self._fail(TransientError(TruncatedError("the answer breaks off: the connection was closed")))
-        elif self._is_used and not self._filled:
+        elif self._is_used:
             self._fail(_StaleError())
-        elif self._filled:
-            self._fail(TransientError(TruncatedError("the answer breaks off: the connection was closed")))
         else:
             self._fail(error or ConnectionResetError("closed by the server"))
 
-    def _begin(self, end: int) -> None:
-        """The head is here."""
+    def _look_for_head(self) -> None:
+        end = self._head.find(b"\r\n\r\n", 0, self._filled)
+        if end < 0:
+            if self._filled == HEAD:
+                raise UnusualError
+            return
         status, reason, headers, size, self._keep = parse_head(bytes(self._head[:end]))
         if status < 300 and size > self._most:
             raise ProtocolError(f"the answer has {size} bytes or more, at most {self._most} are expected")

@@ -96,6 +96,9 @@ class Http:
             if isinstance(error, TruncatedError):
                 raise TransientError(error) from error.__cause__
             raise
+        except TransientError as failure:
+            failure.error.located(address=redacted(url))
+            raise
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError too
             raise _translated(error, redacted(url)) from error
 
