@@ -102,9 +102,8 @@ class Decoding:
         first = self._here.first()
         if first is None:
             self._queue.set_hungry(False)
-            first = self._here.first()  # it may have got one before that
-            if first is not None:
-                self._queue.set_hungry(True)
+            if self._here.first() is not None:  # it has got one meanwhile
+                self.more_here()
             return
         frame_bytes = first.record.pixel.frame_bytes
         count = max(1, min(MOST_FRAMES, MOST_BYTES // max(1, frame_bytes)))

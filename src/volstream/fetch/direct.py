@@ -11,6 +11,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -37,12 +38,16 @@ class UnusualError(Exception):
     """An answer, or a request, that is not for here."""
 
 
+@dataclass(frozen=True, slots=True)
 class Received:
     """An answer that is all here."""
 
-    def __init__(self, status: int, reason: str, headers: CIMultiDict[str], began: float) -> None:
-        self.status, self.reason, self.headers, self.began = status, reason, headers, began
-        self.body = bytearray()
+    status: int
+    reason: str
+    headers: CIMultiDict[str]
+    #: When its head was here.
+    began: float
+    body: bytearray
 
 
 class DirectClient:
@@ -141,10 +146,8 @@ class _Connection(asyncio.BufferedProtocol):
 
     async def exchange(self, request: bytes, most: int) -> Received:
         self._done = self._loop.create_future()
-        self._answer, self._most = None, most
-        self._room, self._filled = memoryview(self._head), 0
+        self._most, self._received = most, 0
         self._began = self._last = self._loop.time()
-        self._received = 0
         self._transport.write(request)
         try:
             return await self._done
@@ -209,8 +212,7 @@ class _Connection(asyncio.BufferedProtocol):
             raise ProtocolError(f"the answer has {size} bytes or more, at most {self._most} are expected")
         if status >= 300 and size > HEAD:
             raise UnusualError  # an error page of which only the beginning is of use
-        answer = Received(status, reason, headers, self._loop.time())
-        answer.body = _native.room(size)
+        answer = Received(status, reason, headers, self._loop.time(), _native.room(size))
         rest = self._filled - (end + 4)
         if rest > size:
             raise ProtocolError("more bytes than the answer has")
