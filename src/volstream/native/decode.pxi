@@ -183,16 +183,69 @@ cdef class _Buffer:
             PyBuffer_Release(&self.view)
 
 
+cdef int _dtype(name) except -1:
+    """A numpy name as vs_dtype."""
+    if name not in _DTYPES:
+        raise UsageError(f"dtype {name!r} is none of {', '.join(_DTYPES)}")
+    return _DTYPES[name]
+
+
+cdef bytes _path(path):
+    cdef bytes name = os.fsencode(path)
+    if b"\0" in name:
+        raise SourceError("a path with a null character")
+    return name
+
+
+cdef class _Pieces:
+    """The bytes of a frame, held while they are used: buffers that follow each other."""
+    cdef vs_piece* at
+    cdef size_t count
+    cdef list held
+
+    def __cinit__(self, tuple buffers):
+        cdef size_t i
+        self.held = [_Buffer(piece, False) for piece in buffers]
+        self.count = len(self.held)
+        self.at = <vs_piece*> malloc((self.count + 1) * sizeof(vs_piece))
+        if self.at == NULL:
+            raise ResourceError("out of memory")
+        for i in range(self.count):
+            self.at[i].data = <const uint8_t*> (<_Buffer> self.held[i]).view.buf
+            self.at[i].size = (<_Buffer> self.held[i]).view.len
+
+    def __dealloc__(self):
+        free(self.at)
+
+
+cdef class _Ranges:
+    """Where the bytes of a frame are in a file: (offset, length) of each fragment."""
+    cdef vs_range* at
+    cdef size_t count
+
+    def __cinit__(self, ranges):
+        cdef size_t i
+        self.count = len(ranges)
+        self.at = <vs_range*> malloc((self.count + 1) * sizeof(vs_range))
+        if self.at == NULL:
+            raise ResourceError("out of memory")
+        for i in range(self.count):
+            self.at[i].offset = _within("fragment offset", ranges[i][0], 0x7FFFFFFFFFFFFFFF)
+            self.at[i].length = _within("fragment length", ranges[i][1], 0x7FFFFFFFFFFFFFFF)
+
+    def __dealloc__(self):
+        free(self.at)
+
+
 cdef int _aim(vs_target* target, _Buffer buffer, offset, dtype, row_stride) except -1:
-    if dtype not in _DTYPES:
-        raise UsageError(f"dtype {dtype!r} is none of {', '.join(_DTYPES)}")
+    cdef uint8_t kind = _dtype(dtype)
     if not (0 <= offset <= buffer.view.len and 0 <= row_stride <= buffer.view.len):
         raise UsageError(f"offset {offset}, row stride {row_stride} in a target of {buffer.view.len} bytes")
     target.data = buffer.view.buf
     target.size = buffer.view.len
     target.offset = offset
     target.row_stride = row_stride
-    target.dtype = _DTYPES[dtype]
+    target.dtype = kind
     return 0
 
 
@@ -213,21 +266,13 @@ def decode(FrameSpec spec not None, data, target, offset, dtype, row_stride=0):
 
 cdef _decode_pieces(FrameSpec spec, tuple data, target, offset, dtype, row_stride):
     cdef _Buffer sink = _Buffer(target, True)
-    cdef list held = [_Buffer(piece, False) for piece in data]
-    cdef size_t count = len(held), i
+    cdef _Pieces pieces = _Pieces(data)
     cdef vs_target aim
     cdef vs_result result
     cdef vs_status status
     _aim(&aim, sink, offset, dtype, row_stride)
-    cdef vs_piece* pieces = <vs_piece*> malloc((count + 1) * sizeof(vs_piece))
-    if pieces == NULL:
-        raise ResourceError("out of memory")
-    for i in range(count):
-        pieces[i].data = <const uint8_t*> (<_Buffer> held[i]).view.buf
-        pieces[i].size = (<_Buffer> held[i]).view.len
     with nogil:
-        status = vs_decode_pieces(&spec.frame, pieces, count, &aim, &result)
-    free(pieces)
+        status = vs_decode_pieces(&spec.frame, pieces.at, pieces.count, &aim, &result)
     if status != VS_OK:
         raise _error(status, result.message)
     return result.minimum, result.maximum
@@ -235,26 +280,15 @@ cdef _decode_pieces(FrameSpec spec, tuple data, target, offset, dtype, row_strid
 
 def decode_file(FrameSpec spec not None, path, ranges, target, offset, dtype, row_stride=0):
     cdef _Buffer sink = _Buffer(target, True)
-    cdef bytes name = os.fsencode(path)
+    cdef bytes name = _path(path)
     cdef const char* c_name = name
-    cdef size_t count = len(ranges), i
     cdef vs_target aim
     cdef vs_result result
     cdef vs_status status
-    if b"\0" in name:
-        raise SourceError("a path with a null character")
     _aim(&aim, sink, offset, dtype, row_stride)
-    cdef vs_range* pieces = <vs_range*> malloc((count + 1) * sizeof(vs_range))
-    if pieces == NULL:
-        raise ResourceError("out of memory")
-    try:
-        for i in range(count):
-            pieces[i].offset = _within("fragment offset", ranges[i][0], 0x7FFFFFFFFFFFFFFF)
-            pieces[i].length = _within("fragment length", ranges[i][1], 0x7FFFFFFFFFFFFFFF)
-        with nogil:
-            status = vs_decode_file(&spec.frame, c_name, pieces, count, &aim, &result)
-    finally:
-        free(pieces)
+    cdef _Ranges pieces = _Ranges(ranges)
+    with nogil:
+        status = vs_decode_file(&spec.frame, c_name, pieces.at, pieces.count, &aim, &result)
     if status != VS_OK:
         raise _error(status, result.message)
     return result.minimum, result.maximum

@@ -104,50 +104,29 @@ cdef class _Job:
     cdef vs_job job
     cdef object ticket
     cdef tuple held
-    cdef vs_piece* pieces
-    cdef vs_range* ranges
-
-    def __dealloc__(self):
-        free(self.pieces)
-        free(self.ranges)
 
     cdef int aim(self, FrameSpec spec, Writer writer, index, uint8_t state, dtype) except -1:
-        if dtype not in _DTYPES:
-            raise UsageError(f"dtype {dtype!r} is none of {', '.join(_DTYPES)}")
         writer.board._check_writable()
         self.job.frame = &spec.frame
         self.job.writer = writer.writer
         self.job.index = writer.board._index(index)
         self.job.state = state
-        self.job.dtype = _DTYPES[dtype]
+        self.job.dtype = _dtype(dtype)
         return 0
 
-    cdef int point_at_file(self, bytes name, tuple ranges) except -1:
-        cdef size_t count = len(ranges), i
-        if b"\0" in name:
-            raise SourceError("a path with a null character")
-        self.ranges = <vs_range*> malloc((count + 1) * sizeof(vs_range))
-        if self.ranges == NULL:
-            raise ResourceError("out of memory")
-        for i in range(count):
-            self.ranges[i].offset = _within("fragment offset", ranges[i][0], 0x7FFFFFFFFFFFFFFF)
-            self.ranges[i].length = _within("fragment length", ranges[i][1], 0x7FFFFFFFFFFFFFFF)
+    cdef tuple point_at_file(self, path, ranges):
+        cdef bytes name = _path(path)
+        cdef _Ranges pieces = _Ranges(ranges)
         self.job.path = name
-        self.job.ranges = self.ranges
-        self.job.range_count = count
-        return 0
+        self.job.ranges = pieces.at
+        self.job.range_count = pieces.count
+        return name, pieces
 
-    cdef int point_at_memory(self, list buffers) except -1:
-        cdef size_t count = len(buffers), i
-        self.pieces = <vs_piece*> malloc((count + 1) * sizeof(vs_piece))
-        if self.pieces == NULL:
-            raise ResourceError("out of memory")
-        for i in range(count):
-            self.pieces[i].data = <const uint8_t*> (<_Buffer> buffers[i]).view.buf
-            self.pieces[i].size = (<_Buffer> buffers[i]).view.len
-        self.job.pieces = self.pieces
-        self.job.piece_count = count
-        return 0
+    cdef tuple point_at_memory(self, data):
+        cdef _Pieces pieces = _Pieces(data if isinstance(data, tuple) else (data,))
+        self.job.pieces = pieces.at
+        self.job.piece_count = pieces.count
+        return (pieces,)
 
 
 cdef list _tickets(vs_job* job):
@@ -185,14 +164,8 @@ cdef class DecodeQueue:
             if writer is None:
                 raise UsageError("a frame without a writer")
             job.aim(spec, writer, index, state, dtype)
-            if path is not None:
-                name = os.fsencode(path)
-                job.point_at_file(name, data)
-                job.held = spec, writer, name
-            else:
-                buffers = [_Buffer(piece, False) for piece in (data if isinstance(data, tuple) else (data,))]
-                job.point_at_memory(buffers)
-                job.held = spec, writer, buffers
+            where = job.point_at_memory(data) if path is None else job.point_at_file(path, data)
+            job.held = spec, writer, where
         job.job.owner = <void*> job
         Py_INCREF(job)
         vs_queue_put(self.queue, &job.job)
